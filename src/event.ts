@@ -1,0 +1,265 @@
+/**
+ * The nouns that every folder speaks.
+ *
+ *   span, log, crash, report ──► RawError ──redact()──► RedactedError ──processError()──► ErrorEvent
+ *                                (secrets)              (safe, unnamed)                   (safe, named, rated)
+ */
+
+export type Severity = "critical" | "warning" | "info";
+
+/** The kinds of trouble and the categories within each. Reported categories outside this table are kept as given. */
+export const CATEGORIES = {
+  hardware_error: ["hardware_not_available", "hardware_overheating", "hardware_throttled", "hardware_other"],
+  resource_error: ["resource_exhausted", "resource_memory_pressure", "resource_limit"],
+  worker_error: ["worker_crashed", "worker_timeout", "worker_other"],
+  network_error: ["network_connection", "network_timeout", "network_dns", "network_tls"],
+  connection_error: ["connection_aborted", "connection_reset_by_client"],
+  database_error: [
+    "database_connection",
+    "database_timeout",
+    "database_constraint",
+    "database_deadlock",
+    "database_syntax",
+    "database_other",
+  ],
+  http_error: ["http_client_error", "http_server_error", "http_upstream_error"],
+  validation_error: ["validation_input", "validation_schema"],
+  auth_error: ["auth_unauthenticated", "auth_forbidden"],
+  quota_error: ["quota_rate_limited", "quota_exhausted"],
+  content_filter: ["content_filter"],
+  file_error: [
+    "file_upload",
+    "file_unsupported_format",
+    "file_too_large",
+    "file_not_found",
+    "file_permission",
+    "file_cleanup",
+  ],
+  analysis_error: ["analysis_failed", "analysis_step"],
+  ui_error: ["ui_component", "ui_session"],
+  test_error: ["test_assertion", "test_timeout", "test_setup"],
+  application_error: ["application_error"],
+  unknown_error: ["unknown_error"],
+} as const;
+
+export type Group = keyof typeof CATEGORIES;
+export type Category = (typeof CATEGORIES)[Group][number];
+
+/** A value that JSON can hold: no BigInt, function, NaN or cycle. */
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+export type JsonObject = { readonly [key: string]: JsonValue };
+
+/** Span and log attributes, as OpenTelemetry has them. Read by own key only; keys may be hostile (`__proto__`). */
+export type AttributeValue = string | number | boolean | ReadonlyArray<string | number | boolean | null | undefined>;
+export type Attributes = { readonly [key: string]: AttributeValue | undefined };
+
+export type SpanKind = "internal" | "server" | "client" | "producer" | "consumer";
+
+/** One recorded exception of a span. `live` is the thrown value itself, when this process still holds it. */
+export interface RecordedException {
+  readonly timeUnixMillis: number;
+  readonly type: string;
+  readonly message: string;
+  readonly stack: string;
+  readonly live?: unknown;
+}
+
+/** A finished span, whether it ended in this process or came by OTLP. */
+export interface SpanRecord {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string | undefined;
+  readonly name: string;
+  readonly kind: SpanKind;
+  readonly endUnixMillis: number;
+  readonly durationMillis: number;
+  readonly status: "unset" | "ok" | "error";
+  readonly statusMessage: string;
+  readonly attributes: Attributes;
+  readonly exceptions: readonly RecordedException[];
+}
+
+/** Who speaks: labels of every metric and fields of every event. `worker` is never a process id. */
+export interface Resource {
+  readonly service: string;
+  readonly serviceVersion?: string | undefined;
+  readonly environment?: string | undefined;
+  readonly worker: string;
+}
+
+/** One error behind another: the `cause` of an error, or a member of an `AggregateError`. */
+export interface RawCause {
+  readonly relation: "cause" | "member";
+  readonly type: string;
+  readonly message: string;
+  readonly stack: string;
+  readonly properties: JsonObject;
+}
+
+/** The HTTP request that failed, in stable semantic-convention terms. */
+export interface RequestContext {
+  readonly method?: string | undefined;
+  /** The matched template, never a raw path. */
+  readonly route?: string | undefined;
+  /** URL or path with query. Redacted like any text. */
+  readonly url?: string | undefined;
+  readonly statusCode?: number | undefined;
+  readonly peer?: string | undefined;
+  readonly headers?: JsonObject | undefined;
+  readonly durationMillis?: number | undefined;
+}
+
+/** The database call that failed. */
+export interface DatabaseContext {
+  readonly system?: string | undefined;
+  readonly namespace?: string | undefined;
+  readonly operation?: string | undefined;
+  readonly collection?: string | undefined;
+  readonly query?: string | undefined;
+  /** SQLSTATE, MySQL number, MongoDB code… as text. */
+  readonly statusCode?: string | undefined;
+  readonly constraint?: string | undefined;
+}
+
+/** What the caller said outright; it wins over what would be inferred. */
+export interface GivenNames {
+  readonly category?: string | undefined;
+  readonly severity?: Severity | undefined;
+  /** Parts of an explicit fingerprint; may hold variables such as `{{ default }}`. */
+  readonly fingerprint?: readonly string[] | undefined;
+}
+
+/** How the failure was seen. */
+export type ErrorSource = "span" | "log" | "capture" | "uncaught" | "process" | "report";
+
+/** `root`: where a failure began. `echo`: what failed only because of it. */
+export type ErrorOrigin = "root" | "echo";
+
+/** An error as it arrived. May hold secrets: only redact() reads it. */
+export interface RawError {
+  /** UUID, given by the door that the error came through. */
+  readonly id: string;
+  readonly source: ErrorSource;
+  readonly origin: ErrorOrigin;
+  readonly timeUnixMillis: number;
+  readonly type: string;
+  readonly message: string;
+  /** The trace as text, `""` when there is none. */
+  readonly stack: string;
+  /** Outermost cause first. */
+  readonly causes: readonly RawCause[];
+  /** Own properties of the thrown value: `code`, `errno`, `status`, `detail`… */
+  readonly properties: JsonObject;
+  /** The application dealt with it (caught and captured, or answered below 500). */
+  readonly handled: boolean;
+  /** The process or worker dies, or died, of it. */
+  readonly fatal: boolean;
+  readonly resource: Resource;
+  readonly traceId?: string | undefined;
+  readonly spanId?: string | undefined;
+  readonly spanName?: string | undefined;
+  readonly spanKind?: SpanKind | undefined;
+  readonly attributes: Attributes;
+  readonly request?: RequestContext | undefined;
+  readonly database?: DatabaseContext | undefined;
+  readonly requestId?: string | undefined;
+  readonly sessionId?: string | undefined;
+  readonly userId?: string | undefined;
+  readonly page?: string | undefined;
+  readonly userAgent?: string | undefined;
+  readonly userContext?: JsonObject | undefined;
+  readonly details: JsonObject;
+  /** Shapes as in `POST /api/report-error`: `metrics{cpu,memory,disk}`, `gpu_metrics{devices[]}`… */
+  readonly systemContext?: JsonObject | undefined;
+  /** `hardware_type`, `hardware_types[]`, `hardware_status{overheating,memory_pressure,throttling}`. */
+  readonly hardwareContext?: JsonObject | undefined;
+  readonly given: GivenNames;
+}
+
+/** An error without secrets, in limits. Made only by redact(); the brand cannot be written by hand. */
+export interface RedactedError extends RawError {
+  readonly [redacted]: true;
+  /** Where the limits cut: `message`, `stack`, `attributes`… Empty when nothing was cut. */
+  readonly truncated: readonly string[];
+}
+export declare const redacted: unique symbol;
+
+export interface Classification {
+  /** A group of CATEGORIES, or `application_error` for a category of the user's own. */
+  readonly group: Group;
+  /** Lower snake case. */
+  readonly category: string;
+  /** Which rule decided, for people. */
+  readonly reason: string;
+}
+
+/** One call of a stack. `file` is without host-specific prefix where one is recognised. */
+export interface StackFrame {
+  readonly function: string;
+  readonly module: string;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly inApp: boolean;
+}
+
+export interface Fingerprint {
+  /** 16 lower-case hex digits. */
+  readonly id: string;
+  readonly version: number;
+  /** Which frames, template or rule decided, for people. */
+  readonly reason: string;
+  /** The message with its variable parts named. */
+  readonly template: string;
+}
+
+/** How often a fingerprint was seen, this occurrence included. */
+export interface Recurrence {
+  /** Never seen before by this process. */
+  readonly isNew: boolean;
+  readonly lastHour: number;
+  readonly last6Hours: number;
+  readonly last24Hours: number;
+}
+
+export interface SeverityRating {
+  readonly severity: Severity;
+  /** At least one. */
+  readonly reasons: readonly string[];
+}
+
+/** An error that is safe to keep, named and rated. What every exporter takes. */
+export interface ErrorEvent extends RedactedError {
+  readonly frames: readonly StackFrame[];
+  readonly classification: Classification;
+  readonly fingerprint: Fingerprint;
+  readonly recurrence: Recurrence;
+  readonly rating: SeverityRating;
+}
+
+/** A finished HTTP server request: what the request metrics need, and no more. */
+export interface RequestRecord {
+  readonly method: string;
+  /** The matched template, `unmatched` when none did. */
+  readonly route: string;
+  readonly statusCode: number;
+  readonly durationMillis: number;
+  readonly slow: boolean;
+  readonly traceId: string;
+}
+
+/** What became of a batch that an exporter was given. */
+export type ExportResult =
+  | { readonly status: "accepted" }
+  | { readonly status: "retryable"; readonly retryAfterMillis: number }
+  | { readonly status: "rejected"; readonly reason: string };
+
+/** Where events leave. `export` never throws; `shutdown` passes on all that was given first. */
+export interface ErrorExporter {
+  readonly name: string;
+  export(event: ErrorEvent): ExportResult;
+  /** Synchronous, bounded: the process is about to die. */
+  flushNow(): void;
+  forceFlush(): Promise<void>;
+  shutdown(): Promise<void>;
+}

@@ -1,0 +1,490 @@
+/**
+ * The Prometheus exporter: every metric that Seismo has about one process, and what moves each of them.
+ *
+ *   error events ─► export()          ┐
+ *   requests, operations ─► record…() ├─► series (bounded-metric.ts) ─► snapshot() ─► process group ─► exposition
+ *   clocks, queues, own health ───────┘ pulled when somebody looks
+ *
+ * docs/metrics.md lists them for people; names and labels are public.
+ */
+import { Registry } from "prom-client";
+import type { ErrorEvent, ErrorExporter, RequestRecord, Resource, Severity } from "../event";
+import type { Telemetry, TelemetryCount } from "../telemetry";
+import {
+  type BoundedCounter,
+  type BoundedGauge,
+  createBoundedCounter,
+  createBoundedGauge,
+  createBoundedHistogram,
+  type ExemplarLabels,
+  type MetricConfig,
+  type MetricRegistry,
+  type SeriesLimits,
+} from "./bounded-metric";
+import { createDefaultMetrics } from "./default-metrics";
+import { hardwareFaults, utilization } from "./hardware-context";
+import { type GaugeMerge, type MetricFamilySnapshot, OTHER } from "./metric-family";
+import { createDistinctWindow, createTimeWindow, type DistinctWindow, type TimeWindow } from "./time-window";
+import { createTopGroups } from "./top-groups";
+
+export interface MetricsOptions {
+  /** Of every metric but Node's defaults: `seismo_`. */
+  readonly prefix: string;
+  readonly resource: Resource;
+  /** Distinct values of one label, `other` among them: 200. */
+  readonly maxLabelValues: number;
+  /** Series of one metric, the one for all the rest among them: 2000. */
+  readonly maxSeries: number;
+  /** Also `process_*` and `nodejs_*`. */
+  readonly defaultMetrics: boolean;
+  /** Ascending, in seconds, of requests and timed operations. */
+  readonly durationBuckets?: readonly number[] | undefined;
+  readonly version: string;
+  /** Fingerprints with a series of their own: 100. */
+  readonly topGroups?: number | undefined;
+}
+
+/** What is asked for at a scrape. */
+export interface MetricsSources {
+  readonly telemetry: Telemetry;
+  requests(): { readonly inFlight: number; readonly stuck: number };
+  queues(): readonly { readonly exporter: string; readonly length: number; readonly capacity: number }[];
+}
+
+export interface LlmUsage {
+  readonly model: string;
+  readonly operation: string;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly durationMillis: number;
+}
+
+export type OperationChange =
+  | { readonly kind: "duration"; readonly millis: number }
+  | { readonly kind: "value"; readonly value: number }
+  | { readonly kind: "event"; readonly count: number };
+
+/** Numbers that are not finite, and counts below 0, change nothing but `seismo_dropped_total`. */
+export interface Metrics extends ErrorExporter {
+  recordRequest(request: RequestRecord): void;
+  recordLlm(usage: LlmUsage): void;
+  recordOperation(name: string, change: OperationChange): void;
+  recordExport(exporter: string, durationMillis: number): void;
+  /** prom-client's, of the OpenMetrics content type, for apps that serve or merge it themselves. */
+  readonly registry: MetricRegistry;
+  /** All families but Node's defaults: one process's part of the group. */
+  snapshot(): MetricFamilySnapshot[];
+  /** `process_*` and `nodejs_*`; empty unless asked for. */
+  defaultFamilies(): Promise<MetricFamilySnapshot[]>;
+}
+
+export function createMetrics(
+  options: MetricsOptions,
+  sources: MetricsSources,
+  nowMillis: () => number = Date.now,
+): Metrics {
+  const { telemetry } = sources;
+  const { service, worker } = options.resource;
+  const registry: MetricRegistry = new Registry();
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  const snapshots: (() => MetricFamilySnapshot)[] = [];
+  const limits = {
+    maxLabelValues: options.maxLabelValues,
+    maxSeries: options.maxSeries,
+    overflowed: (metric: string): void => overflow.at([metric]).inc(1),
+  };
+  const config = (name: string, help: string, labelNames: readonly string[]): MetricConfig => ({
+    name: options.prefix + name,
+    help,
+    labelNames,
+    registry,
+    limits,
+    nowMillis,
+  });
+  const keep = <M extends { snapshot(): MetricFamilySnapshot }>(metric: M): M => {
+    snapshots.push(metric.snapshot);
+    return metric;
+  };
+  const counter = (name: string, help: string, labels: readonly string[], more: CounterExtras = {}): BoundedCounter =>
+    keep(createBoundedCounter({ ...config(name, help, labels), ...more }));
+  const gauge = (
+    name: string,
+    help: string,
+    labels: readonly string[],
+    merge: GaugeMerge,
+    collect?: () => void,
+  ): BoundedGauge =>
+    keep(
+      createBoundedGauge({ ...config(name, help, labels), merge, ...(collect && { collect: guarded(name, collect) }) }),
+    );
+  const histogram = (
+    name: string,
+    help: string,
+    labels: readonly string[],
+    bounds: readonly number[],
+    exemplars = false,
+  ) => keep(createBoundedHistogram({ ...config(name, help, labels), bounds, exemplars }));
+  /** A source that throws costs its own metric, not the scrape. */
+  const guarded = (name: string, collect: () => void) => (): void => {
+    try {
+      collect();
+    } catch (error) {
+      telemetry.internalError(`metric ${name}`, error);
+    }
+  };
+  /** Every number passes here before it can spoil a sum for good. */
+  const usable = (value: number): boolean => {
+    if (Number.isFinite(value)) return true;
+    telemetry.received("metrics");
+    telemetry.dropped("metrics", "ignored");
+    return false;
+  };
+  const countable = (value: number): boolean => usable(value < 0 ? Number.NaN : value);
+
+  // Errors.
+  const errors = counter(
+    "errors_total",
+    "Errors, each counted once.",
+    ["service", "worker", "category", "group", "type", "severity", "origin"],
+    { exemplars: true },
+  );
+  const newGroups = counter("new_error_groups_total", "Error groups that this process had never seen before.", [
+    "service",
+    "category",
+  ]);
+  const occurrences = counter(
+    "error_group_occurrences_total",
+    "Errors by group: the most frequent groups, the rest as other.",
+    ["service", "fingerprint", "category"],
+    { uncapped: ["fingerprint"] },
+  );
+  const topGroups = createTopGroups<readonly [string, string, string]>(options.topGroups ?? DEFAULT_TOP_GROUPS);
+
+  const critical = windowed(
+    (pull) => gauge("critical_errors", "Critical errors in the last 5 minutes.", ["service"], "sum", pull),
+    () => createTimeWindow(CRITICAL_WINDOW_MILLIS),
+    (window: TimeWindow, set) => set(window.count(nowMillis())),
+  );
+  const rate = windowed(
+    (pull) => gauge("error_rate", "Errors per minute, over the last minute.", ["service"], "sum", pull),
+    () => createTimeWindow(RATE_WINDOW_MILLIS),
+    (window: TimeWindow, set) => set(window.count(nowMillis())),
+  );
+  const groups = windowed(
+    (pull) =>
+      gauge("error_groups", "Distinct error groups in the last hour.", ["service", "severity"], "distinct", pull),
+    () => createDistinctWindow(GROUPS_WINDOW_MILLIS, options.maxSeries),
+    (window: DistinctWindow, set) => {
+      const fingerprints = window.keys(nowMillis());
+      set(fingerprints.length, fingerprints);
+    },
+  );
+  const workers = windowed(
+    (pull) =>
+      gauge(
+        "worker_status",
+        "2: a critical error in the last 5 minutes; 1: a warning; 0: neither.",
+        ["service", "worker"],
+        "max",
+        pull,
+      ),
+    () => ({ critical: createTimeWindow(CRITICAL_WINDOW_MILLIS), warning: createTimeWindow(CRITICAL_WINDOW_MILLIS) }),
+    (window, set) => {
+      const now = nowMillis();
+      set(window.critical.count(now) > 0 ? 2 : window.warning.count(now) > 0 ? 1 : 0);
+    },
+  );
+  const lastError = gauge(
+    "worker_last_error_timestamp_seconds",
+    "When the last error of a worker happened, in Unix time.",
+    ["service", "worker"],
+    "max",
+  );
+  // What a healthy process says, so that an alert can tell "none" from "not there".
+  critical.at([service]);
+  rate.at([service]);
+  for (const severity of ["critical", "warning", "info"] satisfies Severity[]) groups.at([service, severity]);
+  workers.at([service, worker]);
+
+  // The machine under it.
+  const hardwareErrors = counter("hardware_errors_total", "Hardware faults that errors reported.", [
+    "hardware_type",
+    "status",
+  ]);
+  const cpu = gauge("worker_cpu_percent", "CPU use that the worker's last error reported.", ["worker"], "max");
+  const memory = gauge("worker_memory_percent", "Memory use that the worker's last error reported.", ["worker"], "max");
+  const disk = gauge("worker_disk_percent", "Disk use that the worker's last error reported.", ["worker"], "max");
+  const device = ["worker", "device"];
+  const gpuMemory = gauge("gpu_memory_percent", "GPU memory use that the worker's last error reported.", device, "max");
+  const gpuTemperature = gauge(
+    "gpu_temperature_celsius",
+    "GPU temperature that the worker's last error reported.",
+    device,
+    "max",
+  );
+
+  // Requests.
+  const durationBuckets = options.durationBuckets ?? DURATION_BUCKETS;
+  const requestDuration = histogram(
+    "http_request_duration_seconds",
+    "Duration of HTTP server requests.",
+    ["service", "method", "route", "status_class"],
+    durationBuckets,
+    true,
+  );
+  const slowRequests = counter("slow_requests_total", "HTTP server requests over their slow threshold.", [
+    "service",
+    "method",
+    "route",
+  ]);
+  const inFlight = gauge("requests_in_flight", "HTTP server requests open now.", ["service"], "sum", () =>
+    inFlight.at([service]).set(sources.requests().inFlight),
+  );
+  const stuck = gauge(
+    "requests_stuck",
+    "HTTP server requests that are open for longer than their slow threshold.",
+    ["service"],
+    "sum",
+    () => stuck.at([service]).set(sources.requests().stuck),
+  );
+
+  // What the application measures.
+  const llmTokens = counter("llm_tokens_total", "Tokens of language model calls.", ["service", "model", "direction"]);
+  const llmDuration = histogram(
+    "llm_operation_duration_seconds",
+    "Duration of language model calls.",
+    ["service", "model", "operation"],
+    LLM_DURATION_BUCKETS,
+  );
+  const operation = ["service", "operation"];
+  const operationDuration = histogram(
+    "operation_duration_seconds",
+    "Duration of operations timed by the application.",
+    operation,
+    durationBuckets,
+  );
+  const operationValue = gauge("operation_value", "Last value recorded by the application.", operation, "max");
+  const operationEvents = counter("operation_events_total", "Events counted by the application.", operation);
+
+  // Seismo's own health.
+  for (const what of ["received", "kept", "forwarded", "dropped"] as const) {
+    const collect = guarded(`${what}_total`, () => {
+      for (const count of telemetry.snapshot()[what]) mirror(health, count);
+    });
+    const health = counter(`${what}_total`, `What Seismo ${HEALTH_VERBS[what]}.`, ["signal", "reason"], { collect });
+  }
+  const pullQueues = (value: "length" | "capacity", into: () => BoundedGauge) => (): void => {
+    for (const queue of sources.queues()) into().at([queue.exporter]).set(queue[value]);
+  };
+  const queueLength = gauge(
+    "queue_length",
+    "Events that wait for an exporter.",
+    ["exporter"],
+    "sum",
+    pullQueues("length", () => queueLength),
+  );
+  const queueCapacity = gauge(
+    "queue_capacity",
+    "Events that may wait for an exporter.",
+    ["exporter"],
+    "sum",
+    pullQueues("capacity", () => queueCapacity),
+  );
+  const exportDuration = histogram(
+    "export_duration_seconds",
+    "Duration of exports.",
+    ["exporter"],
+    EXPORT_DURATION_BUCKETS,
+  );
+  const overflow = counter(
+    "series_overflow_total",
+    "Observations that lost a label value to a cap and were counted as other.",
+    ["metric"],
+    // Bounded by the metrics that there are; a cap here would call itself.
+    { limits: { maxLabelValues: Infinity, maxSeries: Infinity, overflowed() {} } },
+  );
+  gauge("build_info", "Always 1.", ["service", "version", "node_version"], "max")
+    .at([service, options.version, process.versions.node])
+    .set(1);
+
+  const defaults = options.defaultMetrics ? createDefaultMetrics(registry) : undefined;
+
+  const countOccurrence = (event: ErrorEvent, category: string, now: number): void => {
+    const labels = [event.resource.service, event.fingerprint.id, category] as const;
+    const placement = topGroups.place(JSON.stringify(labels), labels, now);
+    if (placement.status === "other") {
+      occurrences.at([event.resource.service, OTHER, category]).inc(1);
+      return;
+    }
+    if (placement.status === "promoted" && placement.demoted !== undefined) {
+      // Its past goes over to `other`, whose count is thereby the count of all that have no series.
+      const [oldService, , oldCategory] = placement.demoted;
+      const past = occurrences.at(placement.demoted).value();
+      occurrences.remove(placement.demoted);
+      occurrences.at([oldService, OTHER, oldCategory]).inc(past);
+    }
+    occurrences.at(labels).inc(1);
+  };
+
+  const countError = (event: ErrorEvent): void => {
+    const now = nowMillis();
+    const time = Math.min(event.timeUnixMillis, now);
+    const { group } = event.classification;
+    const category = event.classification.category.toLowerCase();
+    const { severity } = event.rating;
+    const from = event.resource;
+
+    errors
+      .at([from.service, from.worker, category, group, event.type, severity, event.origin])
+      .inc(1, errorExemplar(event));
+    if (event.recurrence.isNew) newGroups.at([from.service, category]).inc(1);
+    countOccurrence(event, category, now);
+
+    rate.at([from.service]).record(time, now);
+    if (severity === "critical") critical.at([from.service]).record(time, now);
+    if (!groups.at([from.service, severity]).record(event.fingerprint.id, time)) {
+      limits.overflowed(`${options.prefix}error_groups`);
+    }
+    const health = workers.at([from.service, from.worker]);
+    if (severity !== "info") health[severity].record(time, now);
+    lastError.at([from.service, from.worker]).set(time / 1_000);
+    countHardware(event);
+  };
+
+  const countHardware = (event: ErrorEvent): void => {
+    for (const fault of hardwareFaults(event)) hardwareErrors.at([fault.type, fault.status]).inc(1);
+    if (event.systemContext === undefined) return;
+    const from = event.resource.worker;
+    const use = utilization(event.systemContext);
+    setKnown(cpu, [from], use.cpuPercent);
+    setKnown(memory, [from], use.memoryPercent);
+    setKnown(disk, [from], use.diskPercent);
+    for (const gpu of use.gpus) {
+      setKnown(gpuMemory, [from, gpu.device], gpu.memoryPercent);
+      setKnown(gpuTemperature, [from, gpu.device], gpu.temperatureCelsius);
+    }
+  };
+
+  return {
+    name: "prometheus",
+    registry,
+    export(event) {
+      try {
+        countError(event);
+        return { status: "accepted" };
+      } catch (error) {
+        telemetry.internalError("prometheus", error);
+        return { status: "rejected", reason: "internal_error" };
+      }
+    },
+    recordRequest({ method, route, statusCode, durationMillis, slow, traceId }) {
+      if (!countable(durationMillis)) return;
+      const known = METHODS.get(method) ?? "_OTHER";
+      const exemplar = traceId.length === TRACE_ID_LENGTH ? { trace_id: traceId } : undefined;
+      requestDuration
+        .at([service, known, route, STATUS_CLASSES[Math.floor(statusCode / 100)] ?? "unknown"])
+        .observe(durationMillis / 1_000, exemplar);
+      if (slow) slowRequests.at([service, known, route]).inc(1);
+    },
+    recordLlm(usage) {
+      if (countable(usage.inputTokens)) llmTokens.at([service, usage.model, "input"]).inc(usage.inputTokens);
+      if (countable(usage.outputTokens)) llmTokens.at([service, usage.model, "output"]).inc(usage.outputTokens);
+      if (countable(usage.durationMillis)) {
+        llmDuration.at([service, usage.model, usage.operation]).observe(usage.durationMillis / 1_000);
+      }
+    },
+    recordOperation(name, change) {
+      switch (change.kind) {
+        case "duration":
+          if (countable(change.millis)) operationDuration.at([service, name]).observe(change.millis / 1_000);
+          return;
+        case "value":
+          if (usable(change.value)) operationValue.at([service, name]).set(change.value);
+          return;
+        case "event":
+          if (countable(change.count)) operationEvents.at([service, name]).inc(change.count);
+          return;
+      }
+    },
+    recordExport(exporter, durationMillis) {
+      if (countable(durationMillis)) exportDuration.at([exporter]).observe(durationMillis / 1_000);
+    },
+    snapshot: () => snapshots.map((snapshot) => snapshot()),
+    defaultFamilies: async () => (defaults === undefined ? [] : await defaults()),
+    // Counting is done when export() returns: there is nothing left to pass on.
+    flushNow() {},
+    async forceFlush() {},
+    async shutdown() {},
+  };
+}
+
+interface CounterExtras {
+  readonly exemplars?: boolean;
+  readonly uncapped?: readonly string[];
+  readonly limits?: SeriesLimits;
+  readonly collect?: () => void;
+}
+
+const DEFAULT_TOP_GROUPS = 100;
+const CRITICAL_WINDOW_MILLIS = 5 * 60_000;
+const RATE_WINDOW_MILLIS = 60_000;
+const GROUPS_WINDOW_MILLIS = 60 * 60_000;
+const TRACE_ID_LENGTH = 32;
+
+/** As the OpenTelemetry semantic conventions advise for HTTP. */
+const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+/** As they advise for generative AI. */
+const LLM_DURATION_BUCKETS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+const EXPORT_DURATION_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
+
+const METHODS: ReadonlyMap<string, string> = new Map(
+  ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"].flatMap((method) => [
+    [method, method],
+    [method.toLowerCase(), method],
+  ]),
+);
+const STATUS_CLASSES: Readonly<Record<number, string>> = { 1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx" };
+const HEALTH_VERBS = {
+  received: "was given",
+  kept: "kept",
+  forwarded: "passed on",
+  dropped: "lost, and why",
+} as const;
+
+/** A gauge whose series each have a memory that is asked when somebody looks. */
+function windowed<W>(
+  makeGauge: (pull: () => void) => BoundedGauge,
+  makeWindow: () => W,
+  read: (window: W, set: (value: number, members?: readonly string[]) => void) => void,
+): { at(labels: readonly string[]): W } {
+  const windows = new Map<ReturnType<BoundedGauge["at"]>, W>();
+  const gauge = makeGauge(() => {
+    for (const [series, window] of windows) read(window, series.set);
+  });
+  return {
+    at(labels) {
+      const series = gauge.at(labels);
+      let window = windows.get(series);
+      if (window === undefined) {
+        window = makeWindow();
+        windows.set(series, window);
+      }
+      return window;
+    },
+  };
+}
+
+/** Both ids are of fixed length, which keeps an exemplar within the 128 characters that it may have. */
+function errorExemplar(event: ErrorEvent): ExemplarLabels {
+  const fingerprint = event.fingerprint.id.slice(0, TRACE_ID_LENGTH);
+  return event.traceId?.length === TRACE_ID_LENGTH ? { trace_id: event.traceId, fingerprint } : { fingerprint };
+}
+
+function setKnown(gauge: BoundedGauge, labels: readonly string[], value: number | undefined): void {
+  if (value !== undefined) gauge.at(labels).set(value);
+}
+
+function mirror(counter: BoundedCounter, { signal, reason, value }: TelemetryCount): void {
+  const series = counter.at([signal, reason]);
+  series.inc(Math.max(0, value - series.value()));
+}

@@ -1,0 +1,208 @@
+/**
+ * The small HTTP server that Prometheus scrapes: `/metrics` and `/healthz`, nothing else. It never keeps the process
+ * alive, never fails it, and however many scrape at once, one rendering serves them all.
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createGzip } from "node:zlib";
+import type { Telemetry } from "../telemetry";
+import { acceptsGzip, CONTENT_TYPES, type ExpositionFormat, negotiateFormat } from "./exposition";
+
+export interface ScrapeServerOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** When given, `/metrics` wants it as `Authorization: Bearer …`. */
+  readonly token?: string | undefined;
+  render(format: ExpositionFormat): AsyncIterable<string> | Promise<AsyncIterable<string>>;
+  readonly telemetry: Telemetry;
+}
+
+export type ScrapeServerStatus =
+  | { readonly status: "listening"; readonly port: number }
+  | { readonly status: "unavailable"; readonly reason: string };
+
+export interface ScrapeServer {
+  /** Never rejects: a taken port is a warning, and the app goes on without. */
+  start(): Promise<ScrapeServerStatus>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Whether a request came in at a scrape server of this process. HTTP instrumentation patches every server there is, so
+ * its hook for requests to be ignored should ask this: a scrape is not a request of the app.
+ */
+export function isScrapeRequest(request: IncomingMessage): boolean {
+  return scrapeSockets.has(request.socket);
+}
+const scrapeSockets = new WeakSet<object>();
+
+export function createScrapeServer(options: ScrapeServerOptions): ScrapeServer {
+  const { host, telemetry } = options;
+  const tokenHash = options.token === undefined ? undefined : hash(options.token);
+  const rendered = createSharedRendering(options.render);
+
+  const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const path = (request.url ?? "").split("?", 1)[0];
+    if (isLoopback(host) && !isLoopbackHostHeader(request.headers.host)) return refuse(response, 403, "unknown host");
+    if (path !== "/metrics" && path !== "/healthz") return refuse(response, 404, "not found");
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return refuse(response, 405, "method not allowed", { allow: "GET, HEAD" });
+    }
+    if (path === "/healthz") return send(request, response, { "content-type": "application/json" }, HEALTHY);
+    if (tokenHash !== undefined && !timingSafeEqual(tokenHash, hash(bearer(request.headers.authorization)))) {
+      return refuse(response, 401, "unauthorized", { "www-authenticate": "Bearer" });
+    }
+    const format = negotiateFormat(request.headers.accept);
+    const gzip = acceptsGzip(headerText(request.headers["accept-encoding"]));
+    const headers = {
+      "content-type": CONTENT_TYPES[format],
+      vary: "Accept, Accept-Encoding",
+      ...(gzip ? { "content-encoding": "gzip" } : {}),
+    };
+    send(request, response, headers, request.method === "HEAD" ? undefined : await rendered(format, gzip));
+  };
+
+  let server: Server | undefined;
+  return {
+    start: () =>
+      new Promise((resolve) => {
+        const unavailable = (reason: string): void => {
+          telemetry.log("warning", `metrics are not served on ${host}:${options.port}: ${reason}`, {
+            host,
+            port: options.port,
+          });
+          resolve({ status: "unavailable", reason });
+        };
+        try {
+          const listening = createServer(LIMITS, (request, response) => {
+            respond(request, response).catch((error: unknown) => {
+              telemetry.internalError("scrape server", error);
+              if (response.headersSent) response.destroy();
+              else refuse(response, 500, "internal error");
+            });
+          });
+          server = listening;
+          listening.maxConnections = MAX_CONNECTIONS;
+          listening.setTimeout(IDLE_MILLIS, (socket) => socket.destroy());
+          listening.on("connection", (socket) => {
+            scrapeSockets.add(socket);
+            socket.unref();
+          });
+          listening.once("error", (error: NodeJS.ErrnoException) =>
+            unavailable(error.code === "EADDRINUSE" ? "the port is taken" : error.message),
+          );
+          // Exclusive: in a cluster worker the port would else be the primary's, and each scrape another worker's.
+          listening.listen({ host, port: options.port, exclusive: true }, () => {
+            listening.removeAllListeners("error");
+            listening.on("error", (error) => telemetry.internalError("scrape server", error));
+            resolve({ status: "listening", port: (listening.address() as AddressInfo).port });
+          });
+          listening.unref();
+        } catch (error) {
+          // A port out of range is thrown, not emitted.
+          unavailable(error instanceof Error ? error.message : String(error));
+        }
+      }),
+    stop: () =>
+      new Promise((resolve) => {
+        if (server === undefined) return resolve();
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+const LIMITS = {
+  maxHeaderSize: 16_384,
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 65_000,
+} as const;
+const IDLE_MILLIS = 70_000;
+const MAX_CONNECTIONS = 64;
+const GZIP_LEVEL = 1;
+const HEALTHY = [Buffer.from('{"status":"ok"}\n')];
+
+/** One rendering at a time for each format and encoding; who comes while it runs gets the same bytes. */
+function createSharedRendering(
+  render: ScrapeServerOptions["render"],
+): (format: ExpositionFormat, gzip: boolean) => Promise<readonly Buffer[]> {
+  const running = new Map<string, Promise<readonly Buffer[]>>();
+  const build = async (format: ExpositionFormat, gzip: boolean): Promise<readonly Buffer[]> => {
+    const chunks: Buffer[] = [];
+    const text = await render(format);
+    if (!gzip) {
+      for await (const chunk of text) chunks.push(Buffer.from(chunk));
+      return chunks;
+    }
+    const zip = createGzip({ level: GZIP_LEVEL });
+    const done = new Promise<void>((resolve, reject) => zip.on("end", resolve).on("error", reject));
+    zip.on("data", (chunk: Buffer) => chunks.push(chunk));
+    for await (const chunk of text) zip.write(chunk);
+    zip.end();
+    await done;
+    return chunks;
+  };
+  return (format, gzip) => {
+    const key = `${format} ${gzip}`;
+    let result = running.get(key);
+    if (result === undefined) {
+      result = build(format, gzip).finally(() => running.delete(key));
+      running.set(key, result);
+    }
+    return result;
+  };
+}
+
+function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  headers: Readonly<Record<string, string>>,
+  body: readonly Buffer[] | undefined,
+): void {
+  const length = body?.reduce((sum, chunk) => sum + chunk.length, 0);
+  response.writeHead(200, {
+    ...headers,
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    ...(length === undefined ? {} : { "content-length": length }),
+    ...(hasBody(request) ? { connection: "close" } : {}),
+  });
+  if (request.method !== "HEAD") for (const chunk of body ?? []) response.write(chunk);
+  response.end();
+}
+
+function refuse(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  response.writeHead(status, { ...headers, "content-type": "text/plain; charset=utf-8", connection: "close" });
+  response.end(`${text}\n`);
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
+}
+
+/** A page elsewhere may point a name of its own at 127.0.0.1; it cannot make the browser send one of these. */
+function isLoopbackHostHeader(header: string | undefined): boolean {
+  return header === undefined || /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i.test(header);
+}
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+function bearer(authorization: string | undefined): string {
+  return /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1] ?? "";
+}
+/** Equal lengths for the comparison, whatever was sent. */
+function hash(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+function headerText(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(",") : value;
+}

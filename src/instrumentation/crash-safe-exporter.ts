@@ -1,0 +1,89 @@
+/**
+ * Around the OTLP exporter: sends in the background while the process lives, and in the foreground when it dies.
+ * A dying process runs no more callbacks, so the last spans go out through a short-lived child process that is
+ * waited for (bounded): the only synchronous HTTP that Node has.
+ */
+import { spawnSync } from "node:child_process";
+import type { ExportResult } from "@opentelemetry/core";
+import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer";
+import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace-base";
+import type { Telemetry } from "../telemetry";
+
+export interface CrashSafeExporterOptions {
+  readonly inner: SpanExporter;
+  /** The URL that OTLP/HTTP traces go to. */
+  readonly url: string;
+  readonly headers: { readonly [name: string]: string };
+  readonly telemetry: Telemetry;
+  readonly onExported: (durationMillis: number) => void;
+}
+
+/** The longest that a dying process waits for its last spans. */
+export const CRASH_FLUSH_MILLIS = 1_500;
+
+export class CrashSafeExporter implements SpanExporter {
+  readonly #options: CrashSafeExporterOptions;
+  readonly #inFlight = new Set<readonly ReadableSpan[]>();
+  #dying: ReadableSpan[] | undefined;
+
+  constructor(options: CrashSafeExporterOptions) {
+    this.#options = options;
+  }
+
+  export(spans: ReadableSpan[], resultCallback: (result: ExportResult) => void): void {
+    if (this.#dying !== undefined) {
+      this.#dying.push(...spans);
+      return;
+    }
+    const started = performance.now();
+    this.#inFlight.add(spans);
+    this.#options.inner.export(spans, (result) => {
+      this.#inFlight.delete(spans);
+      this.#options.onExported(performance.now() - started);
+      if (result.error !== undefined) {
+        this.#options.telemetry.dropped("spans", "export_failed", spans.length);
+        this.#options.telemetry.logLimited("warning", "otlp", `OTLP export failed: ${result.error.message}`);
+      }
+      resultCallback(result);
+    });
+  }
+
+  /** Sends what `drain` gives to export(), and what is under way, before it returns. For a process that is about to die. */
+  flushNow(drain: () => void): void {
+    this.#dying = [...this.#inFlight].flat();
+    drain();
+    const spans = this.#dying;
+    if (spans.some(isFailure)) this.#sendNow(spans);
+    this.#dying = undefined;
+  }
+
+  async forceFlush(): Promise<void> {
+    await this.#options.inner.forceFlush?.();
+  }
+
+  async shutdown(): Promise<void> {
+    await this.#options.inner.shutdown();
+  }
+
+  #sendNow(spans: ReadableSpan[]): void {
+    const body = JsonTraceSerializer.serializeRequest(spans);
+    if (body === undefined) return;
+    const { url, headers, telemetry } = this.#options;
+    const request = { url, headers: { ...headers, "content-type": "application/json" }, body: Buffer.from(body).toString() };
+    const result = spawnSync(process.execPath, ["-e", SEND], {
+      input: JSON.stringify(request),
+      timeout: CRASH_FLUSH_MILLIS,
+      stdio: ["pipe", "ignore", "ignore"],
+      env: {},
+    });
+    if (result.status !== 0) telemetry.dropped("spans", "export_failed", spans.length);
+  }
+}
+
+/** Runs in the child: headers may hold secrets, so they come by standard input. */
+const SEND = `let s="";process.stdin.on("data",d=>s+=d).on("end",()=>{const r=JSON.parse(s);
+fetch(r.url,{method:"POST",headers:r.headers,body:r.body,redirect:"manual"}).then(a=>process.exit(a.ok?0:1),()=>process.exit(1))})`;
+
+function isFailure(span: ReadableSpan): boolean {
+  return span.attributes["error.fingerprint"] !== undefined;
+}

@@ -1,0 +1,254 @@
+/**
+ * Which libraries are instrumented, and when: each one's instrumentation is loaded when the application first asks
+ * for the library, so that what it does not use costs nothing. HTTP and undici are watched from the start, since
+ * Node itself brings them.
+ */
+import { existsSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
+import Module, { createRequire, syncBuiltinESMExports } from "node:module";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { context, type Span } from "@opentelemetry/api";
+import { getRPCMetadata } from "@opentelemetry/core";
+import type { Instrumentation } from "@opentelemetry/instrumentation";
+import type { Config } from "../config";
+import { isScrapeRequest } from "../exporter/scrape-server";
+import { scopeOf } from "../processors/span-scope";
+import { CLIENT_ABORTED } from "../processors/slow-request-span-processor";
+import type { Telemetry } from "../telemetry";
+import { watchFastify } from "./fastify-errors";
+import { bindRequest, noteError } from "./request-errors";
+
+export interface Libraries {
+  /** Undoes every patch. */
+  disable(): void;
+}
+
+interface Library {
+  /** Module names whose loading starts the instrumentation. */
+  readonly modules: readonly string[];
+  readonly create: (config: Config) => readonly Instrumentation[];
+}
+
+/** An error of the client's making: it went away before the answer was complete. */
+class ClientAborted extends Error {
+  override readonly name = "ClientAborted";
+  readonly code: "ECONNABORTED" | "ECONNRESET";
+  constructor(code: "ECONNABORTED" | "ECONNRESET") {
+    super("the client closed the connection before the response was complete");
+    this.code = code;
+    this.stack = `${this.name}: ${this.message}`; // where we noticed says nothing
+  }
+}
+
+// Each package is required inside its factory: that is what makes unused ones free.
+const ON_DEMAND: { readonly [name: string]: Library } = {
+  express: {
+    modules: ["express", "router"],
+    create: (config) => {
+      const { ExpressInstrumentation, ExpressLayerType } =
+        require("@opentelemetry/instrumentation-express") as typeof import("@opentelemetry/instrumentation-express");
+      const { ExpressErrorsInstrumentation } = require("./express-errors") as typeof import("./express-errors");
+      const { MIDDLEWARE, ROUTER, REQUEST_HANDLER } = ExpressLayerType;
+      const ignoreLayersType = config.instrumentation.middlewareSpans ? [] : [MIDDLEWARE, ROUTER, REQUEST_HANDLER];
+      return [new ExpressErrorsInstrumentation(), new ExpressInstrumentation({ ignoreLayersType })];
+    },
+  },
+  koa: {
+    modules: ["koa", "koa-router", "@koa/router"],
+    create: (config) => {
+      const { KoaInstrumentation, KoaLayerType } =
+        require("@opentelemetry/instrumentation-koa") as typeof import("@opentelemetry/instrumentation-koa");
+      const { KoaErrorsInstrumentation } = require("./koa-errors") as typeof import("./koa-errors");
+      // The router layer stays: it is the only one that knows the matched route.
+      const ignoreLayersType = config.instrumentation.middlewareSpans ? [] : [KoaLayerType.MIDDLEWARE];
+      return [new KoaErrorsInstrumentation(), new KoaInstrumentation({ ignoreLayersType })];
+    },
+  },
+  pg: {
+    modules: ["pg", "pg-pool"],
+    create: () => {
+      const { PgInstrumentation } =
+        require("@opentelemetry/instrumentation-pg") as typeof import("@opentelemetry/instrumentation-pg");
+      return [new PgInstrumentation()];
+    },
+  },
+  mysql2: {
+    modules: ["mysql2", "mysql2/promise"],
+    create: () => {
+      const { MySQL2Instrumentation } =
+        require("@opentelemetry/instrumentation-mysql2") as typeof import("@opentelemetry/instrumentation-mysql2");
+      return [new MySQL2Instrumentation()];
+    },
+  },
+  mongodb: {
+    modules: ["mongodb"],
+    create: () => {
+      const { MongoDBInstrumentation } =
+        require("@opentelemetry/instrumentation-mongodb") as typeof import("@opentelemetry/instrumentation-mongodb");
+      return [new MongoDBInstrumentation()];
+    },
+  },
+  redis: {
+    modules: ["redis", "@redis/client"],
+    create: () => {
+      const { RedisInstrumentation } =
+        require("@opentelemetry/instrumentation-redis") as typeof import("@opentelemetry/instrumentation-redis");
+      return [new RedisInstrumentation()];
+    },
+  },
+  ioredis: {
+    modules: ["ioredis"],
+    create: () => {
+      const { IORedisInstrumentation } =
+        require("@opentelemetry/instrumentation-ioredis") as typeof import("@opentelemetry/instrumentation-ioredis");
+      return [new IORedisInstrumentation()];
+    },
+  },
+  pino: {
+    modules: ["pino"],
+    create: () => {
+      const { PinoInstrumentation } =
+        require("@opentelemetry/instrumentation-pino") as typeof import("@opentelemetry/instrumentation-pino");
+      return [new PinoInstrumentation()];
+    },
+  },
+  winston: {
+    modules: ["winston"],
+    create: () => {
+      const { WinstonInstrumentation } =
+        require("@opentelemetry/instrumentation-winston") as typeof import("@opentelemetry/instrumentation-winston");
+      return [new WinstonInstrumentation()];
+    },
+  },
+};
+
+export interface LibraryOptions {
+  readonly config: Config;
+  readonly telemetry: Telemetry;
+  /** The application's entry is an ES module, or might be. */
+  readonly isEsm: boolean;
+  /** An SDK of the application's own instruments HTTP already. */
+  readonly skipSpans: boolean;
+}
+
+export function instrumentLibraries({ config, telemetry, isEsm, skipSpans }: LibraryOptions): Libraries {
+  const enabled = new Set<string>(config.instrumentation.names);
+  const active: Instrumentation[] = [];
+  const undo: (() => void)[] = [];
+  const start = (name: string, create: () => readonly Instrumentation[]): void => {
+    if (!enabled.delete(name)) return;
+    try {
+      active.push(...create());
+    } catch (error) {
+      telemetry.logOnce("warning", `instrumentation:${name}`, `${name} is not instrumented: ${String(error)}`);
+    }
+  };
+
+  if (!skipSpans) {
+    start("http", () => [httpInstrumentation(config)]);
+    start("undici", () => [undiciInstrumentation(config)]);
+  }
+  if (enabled.delete("fastify")) undo.push(watchFastify());
+  // ES modules do not pass through require(): hooks must stand before the first import, and cost start-up time.
+  if (isEsm) undo.push(hookEsModules());
+  if (isEsm) {
+    const from = dirname(process.argv[1] ?? join(process.cwd(), "app"));
+    for (const [name, library] of Object.entries(ON_DEMAND)) {
+      if (library.modules.some((module) => isInstalled(module, from))) start(name, () => library.create(config));
+    }
+  }
+  undo.push(onFirstRequire((name) => start(name, () => ON_DEMAND[name]?.create(config) ?? [])));
+  // Patch HTTP now: an ES module imports it without require().
+  require("node:http");
+  require("node:https");
+  syncBuiltinESMExports();
+
+  return {
+    disable() {
+      for (const instrumentation of active) instrumentation.disable();
+      for (const stop of undo) stop();
+    },
+  };
+}
+
+/** Calls `start` just before a library of the table is required for the first time. */
+function onFirstRequire(start: (library: string) => void): () => void {
+  const waiting = new Map<string, string>();
+  for (const [name, { modules }] of Object.entries(ON_DEMAND)) for (const module of modules) waiting.set(module, name);
+  const original = Module.prototype.require;
+  Module.prototype.require = function require(this: NodeJS.Module, id: string) {
+    const library = waiting.get(id);
+    if (library !== undefined) {
+      waiting.delete(id);
+      start(library);
+      // The instrumentation has put its own hook in front of the one that runs now.
+      return Module.prototype.require === hooked ? original.call(this, id) : Module.prototype.require.call(this, id);
+    }
+    return original.call(this, id);
+  } as NodeJS.Require; // a require() of a module has no resolve, cache and main of its own
+  const hooked = Module.prototype.require;
+  return () => {
+    if (Module.prototype.require === hooked) Module.prototype.require = original;
+  };
+}
+
+function hookEsModules(): () => void {
+  Module.register("@opentelemetry/instrumentation/hook.mjs", pathToFileURL(__filename));
+  return () => {};
+}
+
+function isInstalled(name: string, from: string): boolean {
+  const paths = createRequire(join(from, "noop.js")).resolve.paths(name) ?? [];
+  return paths.some((path) => existsSync(join(path, name)));
+}
+
+function httpInstrumentation(config: Config): Instrumentation {
+  const { HttpInstrumentation } =
+    require("@opentelemetry/instrumentation-http") as typeof import("@opentelemetry/instrumentation-http");
+  const { requestHeaders, responseHeaders } = config.instrumentation;
+  return new HttpInstrumentation({
+    headersToSpanAttributes: {
+      server: { requestHeaders: [...requestHeaders], responseHeaders: [...responseHeaders] },
+      client: { requestHeaders: [...requestHeaders], responseHeaders: [...responseHeaders] },
+    },
+    ignoreIncomingRequestHook: isScrapeRequest,
+    requestHook: (span, request) => {
+      if (!("headers" in request)) return; // an outgoing request
+      bindRequest(request, span);
+      const scope = scopeOf(span);
+      if (scope !== undefined) scope.rpc = getRPCMetadata(context.active());
+    },
+    responseHook: (span, response) => {
+      if (!("setHeader" in response)) return; // an incoming response
+      const requestId = scopeOf(span)?.requestId;
+      if (requestId !== undefined && !response.headersSent) response.setHeader("X-Request-ID", requestId);
+    },
+    applyCustomAttributesOnSpan: (span, request, response) => {
+      if (!("writableFinished" in response) || response.writableFinished || !("headers" in request)) return;
+      noteAbort(span, request, response.errored);
+    },
+  });
+}
+
+/** The response was closed before it was complete: unless the application failed, the client went away. */
+function noteAbort(span: Span, request: IncomingMessage, errored: Error | null): void {
+  if (scopeOf(span)?.lastNoted !== undefined) return;
+  const code = [errored, request.errored, request.socket?.errored].some(isReset) ? "ECONNRESET" : "ECONNABORTED";
+  span.setAttribute(CLIENT_ABORTED, true);
+  noteError(span, new ClientAborted(code));
+}
+
+function isReset(error: Error | null | undefined): boolean {
+  return error !== null && error !== undefined && "code" in error && error.code === "ECONNRESET" && "syscall" in error;
+}
+
+function undiciInstrumentation(config: Config): Instrumentation {
+  const { UndiciInstrumentation } =
+    require("@opentelemetry/instrumentation-undici") as typeof import("@opentelemetry/instrumentation-undici");
+  const { requestHeaders, responseHeaders } = config.instrumentation;
+  return new UndiciInstrumentation({
+    headersToSpanAttributes: { requestHeaders: [...requestHeaders], responseHeaders: [...responseHeaders] },
+  });
+}
+

@@ -1,0 +1,154 @@
+/**
+ * `node --require seismo/register app.js` or `node --import seismo/register app.js`: instruments this process.
+ * Whatever goes wrong in here, the application starts (SEISMO_STRICT=true alone refuses bad configuration).
+ *
+ *   runtime (config, metrics, journal) → tracing → libraries → uncaught errors, dead workers, exit
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, extname, join } from "node:path";
+import { isMainThread, parentPort } from "node:worker_threads";
+import { trace } from "@opentelemetry/api";
+import { ConfigError } from "../config";
+import type { RawError } from "../event";
+import { readError } from "../processors/read-error";
+import { activeScope, type SpanScope } from "../processors/span-scope";
+import { type DeadWorker, watchChildren } from "./children";
+import { instrumentLibraries } from "./libraries";
+import { noteError } from "./request-errors";
+import { type Runtime, runtime, startedRuntime } from "./runtime";
+import { startTracing, type Tracing } from "./tracing";
+import { type Uncaught, watchExit, watchUncaught } from "./uncaught";
+
+if (!isLoaderThread() && startedRuntime() === undefined) register();
+
+function register(): void {
+  try {
+    const current = runtime();
+    if (current.config.startup.enabled) start(current);
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      process.stderr.write(`seismo: ${error.message.replaceAll("\n", "\nseismo: ")}\n`);
+      process.exit(1);
+    }
+    process.stderr.write(`seismo: not started, the application goes on without it: ${String(error)}\n`);
+  }
+}
+
+function start(current: Runtime): void {
+  const { config, telemetry, metrics } = current;
+  const tracing = config.otel.sdkDisabled
+    ? undefined
+    : startTracing({
+        config,
+        telemetry,
+        processors: [current.requestIds, current.errorSpans, current.slowRequests, current.llmSpans],
+        onExported: (exporter, millis) => metrics.recordExport(exporter, millis),
+      });
+  if (tracing !== undefined) {
+    instrumentLibraries({ config, telemetry, isEsm: wantsEsmHooks(config.instrumentation.esmHooks), skipSpans: tracing.isJoined() });
+  }
+  watchUncaught((uncaught) => onUncaught(current, tracing, uncaught));
+  watchChildren((worker) => onDeadWorker(current, worker));
+  watchExit({
+    async: async () => {
+      await current.forceFlush();
+      await tracing?.forceFlush();
+    },
+    now: () => flushNow(current, tracing),
+  });
+}
+
+function onUncaught(current: Runtime, tracing: Tracing | undefined, { error, kind, fatal }: Uncaught): void {
+  try {
+    const scope = activeScope();
+    if (fatal) current.endpoint.announceDeath();
+    current.recordError(error, {
+      ...readError(error),
+      source: "uncaught",
+      handled: false,
+      fatal,
+      ...placeOf(scope),
+      details: { uncaught: kind },
+    }, scope);
+    if (!fatal) return;
+    if (scope !== undefined) {
+      noteError(scope.span, error);
+      scope.span.end(); // it would be lost with the process
+    }
+    flushNow(current, tracing);
+  } catch (bug) {
+    current.telemetry.internalError("uncaught", bug);
+  }
+}
+
+function onDeadWorker(current: Runtime, worker: DeadWorker): void {
+  try {
+    if (current.endpoint.announcedDeath(worker.pid, worker.threadId)) return;
+    const how = worker.signal === undefined ? `with code ${worker.exitCode ?? 1}` : `by ${worker.signal}`;
+    const error = worker.error === undefined ? undefined : readError(worker.error);
+    current.recordError(worker.error, {
+      ...(error ?? { type: "WorkerCrash", message: `${worker.kind} ended ${how}` }),
+      source: "process",
+      handled: false,
+      fatal: true,
+      given: { category: "worker_crashed" },
+      details: {
+        worker: worker.kind,
+        ...(worker.command === "" ? {} : { command: worker.command }),
+        ...(worker.signal === undefined ? {} : { signal: worker.signal }),
+        ...(worker.exitCode === undefined ? {} : { exit_code: worker.exitCode }),
+      },
+    });
+  } catch (bug) {
+    current.telemetry.internalError("children", bug);
+  }
+}
+
+function flushNow(current: Runtime, tracing: Tracing | undefined): void {
+  try {
+    current.flushNow();
+    tracing?.flushNow();
+  } catch (bug) {
+    current.telemetry.internalError("flushNow", bug);
+  }
+}
+
+function placeOf(scope: SpanScope | undefined): Partial<RawError> {
+  const context = trace.getActiveSpan()?.spanContext();
+  return { traceId: context?.traceId, spanId: context?.spanId, requestId: scope?.requestId };
+}
+
+/**
+ * Node runs preloads on the thread of its ES-module loader too. That thread belongs to Node, not to the application;
+ * unlike the application's worker threads, it has no parent port.
+ */
+function isLoaderThread(): boolean {
+  return !isMainThread && parentPort === null;
+}
+
+/** `auto`: only an ES-module entry needs hooks, and only they cost start-up time. */
+function wantsEsmHooks(setting: "auto" | "on" | "off"): boolean {
+  if (setting !== "auto") return setting === "on";
+  const entry = process.argv[1];
+  if (entry === undefined) return process.execArgv.some((argument) => argument.startsWith("--input-type=module"));
+  const file = [entry, `${entry}.js`, join(entry, "index.js")].find((path) => extname(path) !== "" && existsSync(path));
+  if (file === undefined || extname(file) === ".mjs") return file !== undefined;
+  return extname(file) !== ".cjs" && packageType(dirname(file)) === "module";
+}
+
+function packageType(from: string): unknown {
+  for (let folder = from; ; folder = dirname(folder)) {
+    const path = join(folder, "package.json");
+    if (existsSync(path)) return readType(path);
+    if (dirname(folder) === folder) return undefined;
+  }
+}
+
+function readType(path: string): unknown {
+  try {
+    const content: unknown = JSON.parse(readFileSync(path, "utf8"));
+    return typeof content === "object" && content !== null && "type" in content ? content.type : undefined;
+  } catch {
+    return undefined; // not ours to report: Node will, if it matters
+  }
+}

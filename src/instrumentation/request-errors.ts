@@ -1,0 +1,33 @@
+/**
+ * Errors on their way through a web framework. Tracing the layers of a framework costs a span each and still misses
+ * errors; Seismo watches where the frameworks hand an error on, and records it on the request's server span.
+ */
+import type { IncomingMessage } from "node:http";
+import { type Span, trace } from "@opentelemetry/api";
+import { keepUnrecorded } from "../processors/error-span-processor";
+import { scopeOf } from "../processors/span-scope";
+
+const spans = new WeakMap<object, Span>();
+
+/** Ties a request to its server span: some drivers lose the async context, the request object is never lost. */
+export function bindRequest(request: object, span: Span): void {
+  spans.set(request, span);
+}
+
+/** Records an error that a framework was given for this request, once however many layers it passes. Never throws. */
+export function noteRequestError(error: unknown, request: IncomingMessage | object | undefined): void {
+  const span = (request && spans.get(request)) ?? trace.getActiveSpan();
+  const scope = span && scopeOf(span);
+  if (span === undefined || scope === undefined || scope.lastNoted === error) return;
+  scope.lastNoted = error;
+  noteError(span, error);
+}
+
+/** recordException() that takes anything that can be thrown. */
+export function noteError(span: Span, error: unknown): void {
+  try {
+    span.recordException(error as Error); // the SDK reads name, code, message and stack of whatever it gets
+  } catch {
+    keepUnrecorded(span, error); // its getters throw: the value itself is kept and read with care
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * The running engine of this process: one, however many copies of Seismo are loaded, made at first use.
+ *
+ *   spans ─► span processors ─┐
+ *   captureError(), crashes ──┼─► pipeline ─► metrics, journal
+ */
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { threadId } from "node:worker_threads";
+import { ConfigError, type Config, describeProblems, loadConfig } from "../config";
+import type { ErrorEvent, RawError, RequestRecord, Resource } from "../event";
+import { createJournal } from "../exporter/journal";
+import { createMetrics, type Metrics } from "../exporter/prometheus";
+import { ErrorSpanProcessor, withAdded } from "../processors/error-span-processor";
+import { createFrequency } from "../processors/frequency";
+import { createPipeline, type Pipeline } from "../processors/pipeline";
+import { RequestIdSpanProcessor } from "../processors/request-id-span-processor";
+import { compileRules } from "../processors/rules";
+import { SlowRequestSpanProcessor } from "../processors/slow-request-span-processor";
+import type { SpanScope } from "../processors/span-scope";
+import { createLogWriter, createTelemetry, type Telemetry } from "../telemetry";
+import { VERSION } from "../version";
+import { LlmSpanProcessor } from "./llm-span-processor";
+import { serveMetrics, type MetricsEndpoint } from "./metrics-endpoint";
+
+export interface Runtime {
+  readonly config: Config;
+  readonly telemetry: Telemetry;
+  readonly resource: Resource;
+  readonly metrics: Metrics;
+  readonly pipeline: Pipeline;
+  readonly errorSpans: ErrorSpanProcessor;
+  readonly requestIds: RequestIdSpanProcessor;
+  readonly slowRequests: SlowRequestSpanProcessor;
+  readonly llmSpans: LlmSpanProcessor;
+  readonly endpoint: MetricsEndpoint;
+  /** Fills in what the parts leave open and counts the error once. Undefined when it was ignored or counted before. */
+  recordError(
+    thrown: unknown,
+    parts: Partial<RawError> & Pick<RawError, "type" | "message">,
+    scope?: SpanScope,
+  ): ErrorEvent | undefined;
+  flushNow(): void;
+  forceFlush(): Promise<void>;
+  shutdown(): Promise<void>;
+}
+
+const KEY: unique symbol = Symbol.for("seismo.runtime");
+type Host = typeof globalThis & { [KEY]?: Runtime };
+
+export function runtime(): Runtime {
+  const host: Host = globalThis;
+  host[KEY] ??= createRuntime();
+  return host[KEY];
+}
+
+/** The runtime, if there is one already. */
+export function startedRuntime(): Runtime | undefined {
+  const host: Host = globalThis;
+  return host[KEY];
+}
+
+/** Ends the runtime of this process; the next use makes a new one. */
+export async function shutdown(): Promise<void> {
+  const host: Host = globalThis;
+  const current = host[KEY];
+  if (current === undefined) return;
+  delete host[KEY];
+  await current.shutdown();
+}
+
+function createRuntime(): Runtime {
+  const { config, telemetry } = configure();
+  const { service } = config;
+  const resource: Resource = {
+    service: service.name,
+    serviceVersion: service.version,
+    environment: service.environment,
+    worker: service.worker,
+  };
+  const newId = (): string => randomUUID();
+
+  const onRequest = (request: RequestRecord): void => {
+    telemetry.received("requests");
+    metrics.recordRequest(request);
+    telemetry.kept("requests");
+  };
+  const slowRequests = new SlowRequestSpanProcessor(
+    { slowMillis: config.requests.slowMillis, routes: config.requests.slowRoutes },
+    onRequest,
+    () => performance.now(),
+  );
+  const metrics = createMetrics(
+    {
+      prefix: config.metrics.prefix,
+      resource,
+      maxLabelValues: config.metrics.maxLabelValues,
+      maxSeries: config.metrics.maxSeries,
+      defaultMetrics: config.metrics.nodeMetrics,
+      durationBuckets: config.metrics.durationBucketsSeconds,
+      version: VERSION,
+      topGroups: config.metrics.topGroups,
+    },
+    { telemetry, requests: () => slowRequests.openRequests(), queues: () => [] },
+  );
+  const endpoint = serveMetrics(config, metrics, telemetry);
+  const journal = config.journal.enabled
+    ? createJournal({ ...config.journal, telemetry, suffix: endpoint.isMember ? memberSuffix() : undefined })
+    : undefined;
+  const pipeline = createPipeline({
+    rules: compileRules({ ...config.errors, redaction: config.redaction }),
+    frequency: createFrequency(),
+    exporters: journal === undefined ? [metrics] : [metrics, journal],
+    telemetry,
+    nowMillis: Date.now,
+    defer: (deliver) => void setImmediate(deliver),
+  });
+  const errorSpans = new ErrorSpanProcessor({
+    pipeline,
+    telemetry,
+    resource,
+    extract: { httpClientErrors: config.errors.httpClientErrors },
+    newId,
+    later: (callback, millis) => void setTimeout(callback, millis).unref(),
+  });
+
+  return {
+    config,
+    telemetry,
+    resource,
+    metrics,
+    pipeline,
+    errorSpans,
+    requestIds: new RequestIdSpanProcessor(newId),
+    slowRequests,
+    llmSpans: new LlmSpanProcessor(metrics),
+    endpoint,
+    recordError(thrown, parts, scope) {
+      const raw: RawError = {
+        id: newId(),
+        source: "capture",
+        origin: "root",
+        timeUnixMillis: Date.now(),
+        stack: "",
+        causes: [],
+        properties: {},
+        handled: true,
+        fatal: false,
+        resource,
+        attributes: {},
+        details: {},
+        given: {},
+        ...parts,
+      };
+      return errorSpans.recordThrown(thrown, withAdded(raw, scope), scope);
+    },
+    flushNow() {
+      errorSpans.releaseHeld();
+      pipeline.flushNow();
+      endpoint.pushNow();
+    },
+    async forceFlush() {
+      await errorSpans.forceFlush();
+    },
+    async shutdown() {
+      await errorSpans.shutdown();
+      await pipeline.shutdown();
+      await endpoint.stop();
+    },
+  };
+}
+
+/** Reads the configuration and says what is wrong with it: once, to stderr and the log. */
+function configure(): { readonly config: Config; readonly telemetry: Telemetry } {
+  const cluster = clusterWorkerId();
+  const { config, problems } = loadConfig({
+    env: process.env,
+    cwd: process.cwd(),
+    hostname: hostname(),
+    ...(cluster === undefined ? {} : { clusterWorkerId: cluster }),
+  });
+  const telemetry = createTelemetry({ log: createLogWriter(config.log) });
+  if (problems.length > 0 && config.startup.strict) throw new ConfigError(problems);
+  for (const line of describeProblems(problems)) telemetry.log("warning", `configuration: ${line}; going on with the default`);
+  return { config, telemetry };
+}
+
+/** The id that Node's cluster gave this process. The module itself is not loaded for it. */
+function clusterWorkerId(): number | undefined {
+  const id = Number(process.env["NODE_UNIQUE_ID"]);
+  return Number.isInteger(id) && process.env["NODE_UNIQUE_ID"] !== undefined ? id : undefined;
+}
+
+/** Several processes of one application must not write to one file. */
+function memberSuffix(): string {
+  return threadId === 0 ? String(process.pid) : `${process.pid}-${threadId}`;
+}

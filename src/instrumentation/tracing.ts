@@ -1,0 +1,215 @@
+/**
+ * Starts OpenTelemetry's tracing with Seismo's processors, as light as the configuration allows:
+ *
+ *   no OTEL_* wishes, or OTLP/HTTP traces  →  tracer provider, context manager, one exporter (fast start)
+ *   anything more (gRPC, logs, metrics, …) →  NodeSDK, configured by the same OTEL_* variables
+ *   an SDK of the application's own         →  Seismo's processors join it, whenever it starts
+ */
+import { context, propagation, type TextMapPropagator, type TracerProvider, trace } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import {
+  CompositePropagator,
+  parseKeyPairsIntoRecord,
+  W3CBaggagePropagator,
+  W3CTraceContextPropagator,
+} from "@opentelemetry/core";
+import { defaultResource, type Resource as OtelResource, resourceFromAttributes } from "@opentelemetry/resources";
+import { BasicTracerProvider, BatchSpanProcessor, type SpanProcessor } from "@opentelemetry/sdk-trace-base";
+import type { Config } from "../config";
+import type { Telemetry } from "../telemetry";
+import { CrashSafeExporter } from "./crash-safe-exporter";
+import { recordAll, samplerFrom } from "./record-all-sampler";
+import { RequestIdPropagator } from "./request-id-propagator";
+
+export interface Tracing {
+  /** An SDK that the application started itself is in use, not Seismo's. */
+  isJoined(): boolean;
+  /** Synchronous and bounded: sends the spans of failures that wait for export. */
+  flushNow(): void;
+  forceFlush(): Promise<void>;
+  shutdown(): Promise<void>;
+}
+
+export interface TracingOptions {
+  readonly config: Config;
+  /** In the order in which they see a span. */
+  readonly processors: readonly SpanProcessor[];
+  readonly telemetry: Telemetry;
+  readonly onExported: (exporter: string, durationMillis: number) => void;
+}
+
+export function startTracing(options: TracingOptions): Tracing {
+  const { config, telemetry } = options;
+  let joined = false;
+  const join = (provider: TracerProvider): void => {
+    joined = true;
+    const didJoin = attachProcessors(provider, options.processors);
+    telemetry.logOnce(
+      "warning",
+      "joined",
+      didJoin
+        ? "this application has an OpenTelemetry SDK of its own: Seismo joined it"
+        : "this application has an OpenTelemetry SDK of its own that Seismo cannot join: add createErrorSpanProcessor(), " +
+            "createRequestIdSpanProcessor() and createSlowRequestSpanProcessor() to its span processors",
+    );
+  };
+
+  const present = globalProvider();
+  if (present !== undefined) {
+    join(present);
+    return { isJoined: () => true, flushNow: () => {}, forceFlush: async () => {}, shutdown: async () => {} };
+  }
+
+  const own = wantsNodeSdk(config) ? startNodeSdk(options) : startLight(options);
+  watchForAnotherSdk(join, config.requests.idHeaders);
+  return { ...own, isJoined: () => joined };
+}
+
+type OwnTracing = Omit<Tracing, "isJoined">;
+
+function startLight({ config, processors, telemetry, onExported }: TracingOptions): OwnTracing {
+  const exporter = otlpExporter(config, telemetry, onExported);
+  const batch = exporter && new BatchSpanProcessor(exporter);
+  const provider = new BasicTracerProvider({
+    resource: otelResource(config),
+    sampler: recordAll(samplerFrom(config.otel.env["OTEL_TRACES_SAMPLER"], config.otel.env["OTEL_TRACES_SAMPLER_ARG"])),
+    spanProcessors: batch === undefined ? [...processors] : [...processors, batch],
+  });
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(
+    new RequestIdPropagator(
+      new CompositePropagator({ propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()] }),
+      config.requests.idHeaders,
+    ),
+  );
+  trace.setGlobalTracerProvider(provider);
+  return {
+    // forceFlush() hands its batches to the exporter before it returns.
+    flushNow: () => exporter?.flushNow(() => void batch?.forceFlush().catch(() => telemetry.dropped("spans", "shutdown"))),
+    forceFlush: () => provider.forceFlush(),
+    shutdown: () => provider.shutdown(),
+  };
+}
+
+function startNodeSdk({ config, processors }: TracingOptions): OwnTracing {
+  // Loaded only here: it brings every exporter and costs several times the light start.
+  const { NodeSDK } = require("@opentelemetry/sdk-node") as typeof import("@opentelemetry/sdk-node");
+  const { env } = config.otel;
+  const sdk = new NodeSDK({
+    resource: otelResource(config),
+    sampler: recordAll(samplerFrom(env["OTEL_TRACES_SAMPLER"], env["OTEL_TRACES_SAMPLER_ARG"])),
+    ...(wantsTraces(config) ? {} : { spanProcessors: [...processors] }),
+    ...(env["OTEL_METRICS_EXPORTER"] === undefined ? { metricReaders: [] } : {}),
+    ...(env["OTEL_LOGS_EXPORTER"] === undefined ? { logRecordProcessors: [] } : {}),
+  });
+  const restore = interceptPropagator(config.requests.idHeaders);
+  sdk.start();
+  restore();
+  const provider = globalProvider();
+  if (wantsTraces(config) && provider !== undefined) attachProcessors(provider, processors);
+  return {
+    flushNow: () => {},
+    forceFlush: async () => {
+      for (const processor of processors) await processor.forceFlush();
+    },
+    shutdown: () => sdk.shutdown(),
+  };
+}
+
+/** Anything that the light start does not do. */
+function wantsNodeSdk({ otel: { env } }: Config): boolean {
+  const protocol = env["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] ?? env["OTEL_EXPORTER_OTLP_PROTOCOL"] ?? "http/json";
+  const traces = env["OTEL_TRACES_EXPORTER"] ?? "otlp";
+  const propagators = env["OTEL_PROPAGATORS"] ?? "tracecontext,baggage";
+  const asks = (name: string): boolean => (env[name] ?? "none") !== "none";
+  return (
+    protocol !== "http/json" ||
+    (traces !== "otlp" && traces !== "none") ||
+    propagators.split(",").some((name) => name.trim() !== "tracecontext" && name.trim() !== "baggage") ||
+    asks("OTEL_METRICS_EXPORTER") ||
+    asks("OTEL_LOGS_EXPORTER") ||
+    env["OTEL_NODE_RESOURCE_DETECTORS"] !== undefined ||
+    env["OTEL_CONFIG_FILE"] !== undefined
+  );
+}
+
+/** Nothing is exported unless an endpoint or an exporter was named: no noise about a collector that nobody runs. */
+function wantsTraces({ otel: { env, tracesEndpoint } }: Config): boolean {
+  const exporter = env["OTEL_TRACES_EXPORTER"];
+  return exporter === undefined ? tracesEndpoint !== undefined : exporter !== "none";
+}
+
+function otlpExporter(
+  config: Config,
+  telemetry: Telemetry,
+  onExported: TracingOptions["onExported"],
+): CrashSafeExporter | undefined {
+  if (!wantsTraces(config)) return undefined;
+  const { OTLPTraceExporter } =
+    require("@opentelemetry/exporter-trace-otlp-http") as typeof import("@opentelemetry/exporter-trace-otlp-http");
+  const url = config.otel.tracesEndpoint ?? "http://localhost:4318/v1/traces";
+  return new CrashSafeExporter({
+    inner: new OTLPTraceExporter({ url }),
+    url,
+    headers: parseKeyPairsIntoRecord(config.otel.tracesHeaders?.reveal()),
+    telemetry,
+    onExported: (durationMillis) => onExported("otlp", durationMillis),
+  });
+}
+
+function otelResource(config: Config): OtelResource {
+  return defaultResource().merge(resourceFromAttributes({ ...config.service.attributes, "service.name": config.service.name }));
+}
+
+/** The SDK provider behind the API's proxy, when one is registered. */
+function globalProvider(): TracerProvider | undefined {
+  const proxy = trace.getTracerProvider();
+  if (!("getDelegate" in proxy) || typeof proxy.getDelegate !== "function") return proxy;
+  const delegate: unknown = proxy.getDelegate();
+  return isSdkProvider(delegate) ? delegate : undefined;
+}
+
+/**
+ * The SDK has no public way to add a processor to a running provider. Its processors sit behind one
+ * MultiSpanProcessor, in both living lines of the SDK; where that shape is missing, false.
+ */
+function attachProcessors(provider: TracerProvider, processors: readonly SpanProcessor[]): boolean {
+  if (!isSdkProvider(provider)) return false;
+  provider._activeSpanProcessor._spanProcessors.unshift(...processors);
+  return true;
+}
+
+type SdkProvider = TracerProvider & { readonly _activeSpanProcessor: { readonly _spanProcessors: SpanProcessor[] } };
+
+function isSdkProvider(provider: unknown): provider is SdkProvider {
+  const shape = provider as Partial<SdkProvider> | null | undefined; // looked at only, field by field
+  return Array.isArray(shape?._activeSpanProcessor?._spanProcessors);
+}
+
+/**
+ * The API takes the first registration and refuses the application's later one. Here the later one wins:
+ * the proxy that all instrumentations hold is pointed at it, with Seismo's processors inside.
+ */
+function watchForAnotherSdk(join: (provider: TracerProvider) => void, idHeaders: readonly string[]): void {
+  interceptPropagator(idHeaders);
+  const proxy = trace.getTracerProvider();
+  trace.setGlobalTracerProvider = (provider: TracerProvider): boolean => {
+    join(provider);
+    if ("setDelegate" in proxy && typeof proxy.setDelegate === "function") proxy.setDelegate(provider);
+    return true;
+  };
+  // Both would be refused with an error in the log; the one that runs serves them too.
+  context.setGlobalContextManager = (): boolean => true;
+}
+
+/** Wraps whatever propagator is set from now on, so that request ids travel with it. Returns how to stop. */
+function interceptPropagator(idHeaders: readonly string[]): () => void {
+  const original = propagation.setGlobalPropagator;
+  propagation.setGlobalPropagator = (propagator: TextMapPropagator): boolean => {
+    propagation.disable();
+    return original.call(propagation, new RequestIdPropagator(propagator, idHeaders));
+  };
+  return () => {
+    propagation.setGlobalPropagator = original;
+  };
+}

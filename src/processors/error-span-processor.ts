@@ -1,0 +1,306 @@
+/**
+ * Turns the failing spans of this process into error events, each failure once.
+ *
+ *   recordException(E) ─► scope.live          E on the database span, on the route's span, on the server span:
+ *   span.end() ─► extract ─► counted before? ─┤ one event, made where it was first seen
+ *                              │no            └ the others only get its name as attributes
+ *                              └─► pipeline ─► attributes error.category, error.group, error.severity, error.fingerprint
+ */
+import { type Context, type Span, SpanKind, SpanStatusCode } from "@opentelemetry/api";
+import { hrTimeToMilliseconds } from "@opentelemetry/core";
+import type { ReadableSpan, Span as SdkSpan, SpanProcessor } from "@opentelemetry/sdk-trace-base";
+import type { ErrorEvent, RawError, RecordedException, Resource, SpanKind as RecordKind, SpanRecord } from "../event";
+import type { Telemetry } from "../telemetry";
+import { extractErrors, type ExtractOptions, mayHaveFailed } from "./extract";
+import type { Pipeline } from "./pipeline";
+import { errorChain, isErrorLike } from "./read-error";
+import {
+  type AddedContext,
+  type Counted,
+  countedByIdentity,
+  countedByText,
+  localRoot,
+  markCounted,
+  openScope,
+  type SpanScope,
+  scopeOf,
+  takeHeld,
+} from "./span-scope";
+
+export interface ErrorSpanProcessorDependencies {
+  readonly pipeline: Pipeline;
+  readonly telemetry: Telemetry;
+  readonly resource: Resource;
+  readonly extract: ExtractOptions;
+  readonly newId: () => string;
+  /** Calls back once after so many milliseconds, without keeping the process alive. */
+  readonly later: (callback: () => void, millis: number) => void;
+}
+
+/** How long a failure may wait for its live Error to reach an ancestor span. */
+export const HOLD_MILLIS = 1_000;
+/** Failures that may wait under one local root; more become events at once. */
+export const MAX_HELD = 256;
+
+const KINDS: { readonly [kind in SpanKind]: RecordKind } = {
+  [SpanKind.INTERNAL]: "internal",
+  [SpanKind.SERVER]: "server",
+  [SpanKind.CLIENT]: "client",
+  [SpanKind.PRODUCER]: "producer",
+  [SpanKind.CONSUMER]: "consumer",
+};
+
+export class ErrorSpanProcessor implements SpanProcessor {
+  readonly #deps: ErrorSpanProcessorDependencies;
+  readonly #holding = new Set<SpanScope>();
+
+  constructor(dependencies: ErrorSpanProcessorDependencies) {
+    this.#deps = dependencies;
+  }
+
+  onStart(span: SdkSpan, parentContext: Context): void {
+    keepThrownValues(span);
+    openScope(span, parentContext);
+  }
+
+  onEnd(span: ReadableSpan): void {
+    const scope = scopeOf(span);
+    const isError = span.status.code === SpanStatusCode.ERROR;
+    const mayHave = mayHaveFailed(isError, span.events.length, span.kind === SpanKind.SERVER, span.attributes);
+    if (!mayHave && scope?.held === undefined && scope?.unrecorded === undefined) return;
+    try {
+      this.#onFailure(span, scope);
+    } catch (error) {
+      this.#deps.telemetry.internalError("ErrorSpanProcessor.onEnd", error);
+    }
+  }
+
+  async forceFlush(): Promise<void> {
+    this.releaseHeld();
+    await this.#deps.pipeline.forceFlush();
+  }
+
+  async shutdown(): Promise<void> {
+    this.releaseHeld();
+    this.#deps.pipeline.deliver();
+  }
+
+  /** Makes events of all failures that still wait. */
+  releaseHeld(): void {
+    for (const root of this.#holding) this.#release(root);
+  }
+
+  /** An error seen without a finished span: captured by hand, passed to next(), or uncaught. Counted once like any other. */
+  recordThrown(thrown: unknown, raw: RawError, scope: SpanScope | undefined): ErrorEvent | undefined {
+    return this.#record(raw, identitiesOf(thrown), scope)?.event;
+  }
+
+  #onFailure(span: ReadableSpan, scope: SpanScope | undefined): void {
+    const record = toSpanRecord(span, scope);
+    // With an exception at hand the wait of those below is over before the span's own status is judged.
+    if (scope?.parent === undefined && scope !== undefined && record.exceptions.length === 0) this.#release(scope);
+    const { resource, newId, extract } = this.#deps;
+    const root = scope && localRoot(scope);
+    const errors = extractErrors(
+      record,
+      { resource, newId, requestId: scope?.requestId, serverAttributes: attributesOf(root) },
+      extract,
+    );
+    for (const [index, raw] of errors.entries()) {
+      const live = record.exceptions[index]?.live;
+      const counted = this.#record(withAdded(raw, scope), identitiesOf(live), scope);
+      if (counted?.event !== undefined) tag(span, counted.event);
+    }
+    if (scope !== undefined && scope === root) this.#release(scope);
+  }
+
+  #record(raw: RawError, identities: readonly object[], scope: SpanScope | undefined): Counted | undefined {
+    const texts = [raw.message, ...raw.causes.map((cause) => cause.message)];
+    if (identities.length > 0) {
+      const known = countedByIdentity(scope, identities);
+      if (known !== undefined) return known;
+      const held = scope && takeHeld(scope, texts);
+      return this.#count(held === undefined ? raw : merged(raw, held.raw), identities, held?.scope ?? scope);
+    }
+    const isBareStatus = raw.type.startsWith("HTTP ") && raw.stack === "";
+    if (isBareStatus) return this.#recordStatus(raw, scope);
+    const known = countedByText(scope, texts);
+    if (known !== undefined) return known;
+    if (scope?.parent !== undefined && this.#hold({ scope, raw, texts })) return undefined;
+    return this.#count(raw, identities, scope);
+  }
+
+  /** An answer of 4xx or 5xx with a failure below it happened because of that failure. */
+  #recordStatus(raw: RawError, scope: SpanScope | undefined): Counted | undefined {
+    const cause = raw.spanKind === "server" ? scope?.counted?.last : undefined;
+    return this.#count(cause === undefined ? raw : { ...raw, origin: "echo" }, [], scope);
+  }
+
+  #count(raw: RawError, identities: readonly object[], scope: SpanScope | undefined): Counted {
+    const counted: Counted = { event: this.#deps.pipeline.record(raw) };
+    markCounted(scope, identities, [raw.message], counted);
+    return counted;
+  }
+
+  #hold(failure: { readonly scope: SpanScope; readonly raw: RawError; readonly texts: readonly string[] }): boolean {
+    const root = localRoot(failure.scope);
+    root.held ??= [];
+    // The same failure on a span and on its parent, both without an Error: the inner one is enough.
+    const inner = takeHeld(failure.scope, failure.texts);
+    if (root.held.length >= MAX_HELD) return false;
+    root.held.push(inner ?? failure);
+    if (this.#holding.size === 0) this.#deps.later(() => this.releaseHeld(), HOLD_MILLIS);
+    this.#holding.add(root);
+    return true;
+  }
+
+  #release(root: SpanScope): void {
+    this.#holding.delete(root);
+    const held = root.held;
+    root.held = undefined;
+    for (const { scope, raw } of held ?? []) {
+      const { event } = this.#count(raw, [], scope);
+      if (event !== undefined) tag(scope.span, event);
+    }
+  }
+}
+
+/** The SDK keeps only the texts of an exception. Its class is patched once, so that the thrown value stays at hand. */
+function keepThrownValues(span: SdkSpan): void {
+  const prototype: unknown = Object.getPrototypeOf(span);
+  if (typeof prototype !== "object" || prototype === null || patched.has(prototype)) return;
+  patched.add(prototype);
+  const record = span.recordException;
+  if (typeof record !== "function" || !Object.hasOwn(prototype, "recordException")) return;
+  Object.defineProperty(prototype, "recordException", {
+    configurable: true,
+    writable: true,
+    value: function recordException(this: SdkSpan & { readonly events?: readonly object[] }, ...args: Parameters<typeof record>) {
+      const before = this.events?.at(-1);
+      record.apply(this, args);
+      const written = this.events?.at(-1);
+      if (written === undefined || written === before) return keepUnrecorded(this, args[0]);
+      const scope = scopeOf(this);
+      if (scope === undefined) return;
+      scope.live ??= new Map();
+      scope.live.set(written, args[0]);
+    },
+  });
+}
+const patched = new WeakSet<object>();
+
+/** Keeps a thrown value with a span for which recordException() could not write an event. */
+export function keepUnrecorded(span: Span, thrown: unknown): void {
+  const scope = scopeOf(span);
+  if (scope === undefined) return;
+  scope.unrecorded ??= [];
+  if (scope.unrecorded.length < MAX_HELD) scope.unrecorded.push(thrown);
+}
+
+function toSpanRecord(span: ReadableSpan, scope: SpanScope | undefined): SpanRecord {
+  const context = span.spanContext();
+  const endUnixMillis = hrTimeToMilliseconds(span.endTime);
+  return {
+    traceId: context.traceId,
+    spanId: context.spanId,
+    parentSpanId: span.parentSpanContext?.spanId,
+    name: span.name,
+    kind: KINDS[span.kind],
+    endUnixMillis,
+    durationMillis: hrTimeToMilliseconds(span.duration),
+    status: span.status.code === SpanStatusCode.ERROR ? "error" : span.status.code === SpanStatusCode.OK ? "ok" : "unset",
+    statusMessage: span.status.message ?? "",
+    attributes: span.attributes,
+    exceptions: [...recordedExceptions(span, scope), ...unrecordedExceptions(scope, endUnixMillis)],
+  };
+}
+
+function recordedExceptions(span: ReadableSpan, scope: SpanScope | undefined): RecordedException[] {
+  return span.events
+    .filter((event) => event.name === "exception")
+    .map((event) => ({
+      timeUnixMillis: hrTimeToMilliseconds(event.time),
+      type: textOf(event.attributes?.["exception.type"]),
+      message: textOf(event.attributes?.["exception.message"]),
+      stack: textOf(event.attributes?.["exception.stacktrace"]),
+      live: scope?.live?.get(event),
+    }));
+}
+
+function unrecordedExceptions(scope: SpanScope | undefined, timeUnixMillis: number): RecordedException[] {
+  return (scope?.unrecorded ?? []).map((live) => ({
+    timeUnixMillis,
+    type: "",
+    message: typeof live === "object" ? "" : String(live),
+    stack: "",
+    live,
+  }));
+}
+
+/** Only errors have an identity worth comparing; a bare text has none. */
+function identitiesOf(thrown: unknown): readonly object[] {
+  return isErrorLike(thrown) ? errorChain(thrown) : [];
+}
+
+/** The live error, placed at the span where it was first seen. */
+function merged(raw: RawError, held: RawError): RawError {
+  const { id, traceId, spanId, spanName, spanKind, attributes, database } = held;
+  const constraint = raw.properties["constraint"];
+  return {
+    ...raw,
+    id,
+    traceId,
+    spanId,
+    spanName,
+    spanKind,
+    attributes,
+    database: database && typeof constraint === "string" ? { ...database, constraint } : database,
+  };
+}
+
+/** The context that the application added to this span or to those above it; the innermost wins. */
+export function withAdded(raw: RawError, scope: SpanScope | undefined): RawError {
+  let result = raw;
+  for (let at = scope; at !== undefined; at = at.parent) {
+    if (at.added !== undefined) result = addTo(result, at.added);
+  }
+  return result;
+}
+
+function addTo(raw: RawError, added: AddedContext): RawError {
+  return {
+    ...raw,
+    userId: raw.userId ?? added.userId,
+    sessionId: raw.sessionId ?? added.sessionId,
+    page: raw.page ?? added.page,
+    userContext: { ...added.userContext, ...raw.userContext },
+    details: { ...added.details, ...raw.details },
+    request: added.request === undefined ? raw.request : { ...added.request, ...raw.request },
+    database: added.database === undefined ? raw.database : { ...added.database, ...raw.database },
+    given: { ...raw.given, fingerprint: raw.given.fingerprint ?? added.fingerprint },
+  };
+}
+
+function attributesOf(scope: SpanScope | undefined): ReadableSpan["attributes"] | undefined {
+  const span: unknown = scope?.span;
+  return isReadable(span) && span.kind === SpanKind.SERVER ? span.attributes : undefined;
+}
+
+function isReadable(span: unknown): span is ReadableSpan {
+  return typeof span === "object" && span !== null && "attributes" in span && "kind" in span;
+}
+
+/** Written into the finished span: its attributes object is what exporters serialise later. */
+function tag(span: object, event: ErrorEvent): void {
+  if (!isReadable(span)) return;
+  const attributes = span.attributes;
+  attributes["error.category"] = event.classification.category;
+  attributes["error.group"] = event.classification.group;
+  attributes["error.severity"] = event.rating.severity;
+  attributes["error.fingerprint"] = event.fingerprint.id;
+  attributes["error.origin"] = event.origin;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}

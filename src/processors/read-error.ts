@@ -1,0 +1,189 @@
+/**
+ * Reads a thrown value, whatever it is: null, a frozen object, a proxy whose traps throw, a cyclic cause chain.
+ * Every property access is guarded, every walk is bounded; nothing here throws or runs for long.
+ */
+import type { JsonObject, JsonValue, RawCause } from "../event";
+
+/** A thrown value in words. The texts may hold secrets. */
+export interface ReadError {
+  /** The error's name, or its code where the name says nothing (`Error` with `code: "ECONNREFUSED"`). */
+  readonly type: string;
+  readonly message: string;
+  readonly stack: string;
+  readonly causes: readonly RawCause[];
+  readonly properties: JsonObject;
+}
+
+/** Characters read of one text. Redaction cuts further; this only keeps a 50 MB message from being scanned. */
+export const MAX_TEXT = 65_536;
+export const MAX_CAUSES = 10;
+const MAX_PROPERTIES = 32;
+const MAX_ITEMS = 16;
+const MAX_DEPTH = 3;
+const GENERIC_NAMES = new Set(["Error", "error", "Object", ""]);
+const NOT_PROPERTIES = new Set(["name", "message", "stack", "cause", "errors"]);
+
+export function readError(thrown: unknown): ReadError {
+  const causes: RawCause[] = [];
+  readCauses(thrown, new Set([thrown]), causes);
+  return { ...readOne(thrown), causes };
+}
+
+/** The thrown value and what stands behind it: its causes and members, each object once, itself first. */
+export function errorChain(thrown: unknown): readonly object[] {
+  const chain = new Set<object>();
+  const walk = (value: unknown): void => {
+    if (!isObject(value) || chain.has(value) || chain.size > MAX_CAUSES) return;
+    chain.add(value);
+    walk(read(value, "cause"));
+    for (const member of members(value)) walk(member);
+  };
+  walk(thrown);
+  return [...chain];
+}
+
+/** True for errors of this and other realms, and for whatever carries a message like one. */
+export function isErrorLike(value: unknown): value is object {
+  return isObject(value) && typeof read(value, "message") === "string";
+}
+
+/**
+ * The name for people: specific names win, and a code wins over a name that every error has.
+ * OTLP has only `code || name`, so both doors meet on this rule.
+ */
+export function errorType(name: string, code: string): string {
+  if (!GENERIC_NAMES.has(name)) return name;
+  return code !== "" ? code : "Error";
+}
+
+function readOne(thrown: unknown): Omit<ReadError, "causes"> {
+  if (!isObject(thrown)) {
+    return { type: "Error", message: cap(printPrimitive(thrown)), stack: "", properties: { thrown: typeName(thrown) } };
+  }
+  if (!isErrorLike(thrown)) {
+    const properties = readProperties(thrown);
+    return { type: readName(thrown), message: cap(printObject(properties)), stack: readText(thrown, "stack"), properties };
+  }
+  const stack = readText(thrown, "stack");
+  return { type: readName(thrown), message: readText(thrown, "message"), stack, properties: readProperties(thrown) };
+}
+
+function readCauses(thrown: unknown, seen: Set<unknown>, causes: RawCause[]): void {
+  if (!isObject(thrown)) return;
+  const behind: (readonly ["cause" | "member", unknown])[] = [];
+  const cause = read(thrown, "cause");
+  if (cause !== undefined && cause !== null) behind.push(["cause", cause]);
+  for (const member of members(thrown)) behind.push(["member", member]);
+  for (const [relation, value] of behind) {
+    if (causes.length >= MAX_CAUSES || seen.has(value)) return;
+    if (isObject(value)) seen.add(value);
+    causes.push({ relation, ...readOne(value) });
+    readCauses(value, seen, causes);
+  }
+}
+
+/** The `errors` of an AggregateError. */
+function members(thrown: object): readonly unknown[] {
+  const errors = read(thrown, "errors");
+  return Array.isArray(errors) ? slice(errors) : [];
+}
+
+function readName(thrown: object): string {
+  const name = readText(thrown, "name");
+  const code = read(thrown, "code");
+  return cap(errorType(name, typeof code === "string" ? code : ""));
+}
+
+function readText(thrown: object, key: string): string {
+  const value = read(thrown, key);
+  return typeof value === "string" ? cap(value) : "";
+}
+
+function readProperties(thrown: object): JsonObject {
+  const properties: { [key: string]: JsonValue } = Object.create(null);
+  let count = 0;
+  for (const key of ownKeys(thrown)) {
+    if (NOT_PROPERTIES.has(key)) continue;
+    if (++count > MAX_PROPERTIES) break;
+    const value = toJson(read(thrown, key), MAX_DEPTH);
+    if (value !== undefined) properties[key] = value;
+  }
+  return properties;
+}
+
+/** A bounded copy that JSON can hold; functions, symbols and undefined have none. */
+function toJson(value: unknown, depth: number): JsonValue | undefined {
+  switch (typeof value) {
+    case "string":
+      return cap(value);
+    case "boolean":
+      return value;
+    case "number":
+      return Number.isFinite(value) ? value : String(value);
+    case "bigint":
+      return String(value);
+    case "object":
+      break;
+    default:
+      return undefined;
+  }
+  if (value === null) return null;
+  if (value instanceof Date) return printDate(value);
+  if (depth === 0) return "[…]";
+  if (Array.isArray(value)) return slice(value).map((item) => toJson(item, depth - 1) ?? null);
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+  const copy: { [key: string]: JsonValue } = Object.create(null);
+  for (const key of ownKeys(value).slice(0, MAX_ITEMS)) {
+    const item = toJson(read(value, key), depth - 1);
+    if (item !== undefined) copy[key] = item;
+  }
+  return copy;
+}
+
+function read(target: object, key: string): unknown {
+  try {
+    return Reflect.get(target, key);
+  } catch {
+    return undefined; // a getter or proxy trap that throws: the property is as good as absent
+  }
+}
+
+function ownKeys(target: object): readonly string[] {
+  try {
+    return Object.keys(target);
+  } catch {
+    return []; // a proxy whose ownKeys trap throws
+  }
+}
+
+function slice(items: readonly unknown[]): readonly unknown[] {
+  try {
+    return Array.prototype.slice.call(items, 0, MAX_ITEMS);
+  } catch {
+    return []; // a proxied array
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
+}
+
+function typeName(value: unknown): string {
+  return value === null ? "null" : typeof value;
+}
+
+function printPrimitive(value: unknown): string {
+  return typeof value === "symbol" ? value.toString() : String(value);
+}
+
+function printObject(properties: JsonObject): string {
+  return Object.keys(properties).length === 0 ? "" : JSON.stringify(properties);
+}
+
+function printDate(date: Date): string {
+  return Number.isNaN(date.getTime()) ? "Invalid Date" : date.toISOString();
+}
+
+function cap(text: string): string {
+  return text.length > MAX_TEXT ? text.slice(0, MAX_TEXT) : text;
+}

@@ -1,0 +1,410 @@
+/**
+ * The one door from RawError to RedactedError. First the limits, so that nothing behind this is ever large; then
+ * whatever is secret becomes `[REDACTED]`, found in two ways:
+ *
+ *   by key    { "password": … }, attributes, headers       sensitive-keys.ts
+ *   by value  any text at all: messages, stacks, URLs      secret-patterns.ts
+ */
+import type { Attributes, AttributeValue, JsonObject, JsonValue, RawCause, RawError, RedactedError, redacted } from "../event";
+import { REDACTED } from "./assigned-secrets";
+import { hideSecrets } from "./secret-patterns";
+import { compileKeys, type KeyRules, type KeySense, wordsOf } from "./sensitive-keys";
+
+export interface RedactionOptions {
+  /** More keys to hide, matched as words within a key: `customerId` also hides `order.customer_id`. */
+  readonly keys?: readonly string[] | undefined;
+  /** Keys to show, matched as a whole. Their values are still searched for secrets. */
+  readonly allowKeys?: readonly string[] | undefined;
+  /** Hide e-mail addresses. Default false. */
+  readonly emails?: boolean | undefined;
+  /** Hide IP addresses. Default false. */
+  readonly ips?: boolean | undefined;
+}
+
+export interface RedactionRules {
+  readonly keys: KeyRules;
+  readonly emails: boolean;
+  readonly ips: boolean;
+  /** What was found out about keys. Keys repeat; the memory is bounded. */
+  readonly knownKeys: Map<string, KeyPlan>;
+}
+
+/** What to do with a key and its value. */
+export interface KeyPlan {
+  /** The key itself, without secrets. */
+  readonly name: string;
+  readonly hides: KeySense["hides"];
+  readonly isUrl: boolean;
+}
+
+export const MAX_TYPE_LENGTH = 256;
+export const MAX_MESSAGE_LENGTH = 8_192;
+export const MAX_STACK_FRAMES = 50;
+export const MAX_ATTRIBUTES = 128;
+export const MAX_VALUE_LENGTH = 1_024;
+export const MAX_KEY_LENGTH = 256;
+export const MAX_LIST_LENGTH = 128;
+export const MAX_CAUSES = 10;
+export const MAX_DEPTH = 8;
+/** Values in one bag (`details`, `properties`…), nested ones included. */
+export const MAX_NODES = 1_000;
+
+export function compileRedaction(options: RedactionOptions): RedactionRules {
+  return {
+    keys: compileKeys(options),
+    emails: options.emails ?? false,
+    ips: options.ips ?? false,
+    knownKeys: new Map(),
+  };
+}
+
+/**
+ * The error without secrets and within limits; the parts of `raw` are not changed. Ids of the event, trace and span are
+ * made by machines and stay as they are; ids of request, session and user stay unless they look like a secret.
+ */
+export function redact(raw: RawError, rules: RedactionRules): RedactedError {
+  const truncated = new Set<string>();
+  const pass: Pass = { rules, truncated };
+  const value = (field: string, text: string | undefined): string | undefined =>
+    text === undefined ? undefined : boundedText(pass, field, text, MAX_VALUE_LENGTH);
+  const bag = (field: string, values: JsonObject | undefined): JsonObject | undefined =>
+    values === undefined ? undefined : boundedBag(pass, field, values);
+  const { resource, request, database, given } = raw;
+
+  const safe: RawError = {
+    id: raw.id,
+    source: raw.source,
+    origin: raw.origin,
+    timeUnixMillis: raw.timeUnixMillis,
+    type: boundedText(pass, "type", raw.type, MAX_TYPE_LENGTH),
+    message: boundedText(pass, "message", raw.message, MAX_MESSAGE_LENGTH),
+    stack: boundedStack(pass, "stack", raw.stack),
+    causes: first(pass, "causes", raw.causes, MAX_CAUSES).map((cause) => boundedCause(pass, cause)),
+    properties: boundedBag(pass, "properties", raw.properties),
+    handled: raw.handled,
+    fatal: raw.fatal,
+    resource: {
+      service: boundedText(pass, "resource", resource.service, MAX_VALUE_LENGTH),
+      serviceVersion: value("resource", resource.serviceVersion),
+      environment: value("resource", resource.environment),
+      worker: boundedText(pass, "resource", resource.worker, MAX_VALUE_LENGTH),
+    },
+    traceId: raw.traceId,
+    spanId: raw.spanId,
+    spanName: value("spanName", raw.spanName),
+    spanKind: raw.spanKind,
+    attributes: boundedAttributes(pass, "attributes", raw.attributes),
+    request: request && {
+      method: value("request", request.method),
+      route: value("request", request.route),
+      url: request.url === undefined ? undefined : boundedUrl(pass, "request", request.url),
+      statusCode: request.statusCode,
+      peer: value("request", request.peer),
+      headers: bag("request", request.headers),
+      durationMillis: request.durationMillis,
+    },
+    database: database && {
+      system: value("database", database.system),
+      namespace: value("database", database.namespace),
+      operation: value("database", database.operation),
+      collection: value("database", database.collection),
+      query:
+        database.query === undefined ? undefined : boundedText(pass, "database", database.query, MAX_MESSAGE_LENGTH),
+      statusCode: value("database", database.statusCode),
+      constraint: value("database", database.constraint),
+    },
+    requestId: value("requestId", raw.requestId),
+    sessionId: value("sessionId", raw.sessionId),
+    userId: value("userId", raw.userId),
+    page: raw.page === undefined ? undefined : boundedUrl(pass, "page", raw.page),
+    userAgent: value("userAgent", raw.userAgent),
+    userContext: bag("userContext", raw.userContext),
+    details: boundedBag(pass, "details", raw.details),
+    systemContext: bag("systemContext", raw.systemContext),
+    hardwareContext: bag("hardwareContext", raw.hardwareContext),
+    given: {
+      category: value("given", given.category),
+      severity: given.severity,
+      fingerprint:
+        given.fingerprint &&
+        first(pass, "given", given.fingerprint, MAX_LIST_LENGTH).map((part) =>
+          boundedText(pass, "given", part, MAX_VALUE_LENGTH),
+        ),
+    },
+  };
+  // The brand has no value: this function, where every field was gone through, is its only source.
+  const limited: Omit<RedactedError, typeof redacted> = { ...safe, truncated: [...truncated] };
+  return limited as RedactedError;
+}
+
+/** Any text with its secrets hidden; no limits. */
+export function redactText(text: string, rules: RedactionRules): string {
+  return hideSecrets(text, rules);
+}
+
+/** A URL, a path with a query, or a query alone. Who logs in and the values of secret parameters are hidden; no limits. */
+export function redactUrl(url: string, rules: RedactionRules): string {
+  const parts = url.split(/([?&#;])/).map((part, index) => {
+    const equals = part.indexOf("=");
+    if (equals <= 0 || (index === 0 && part.slice(0, equals).includes("/"))) return part;
+    const key = part.slice(0, equals).replace(/%([\da-f]{2})/gi, decodeByte);
+    const text = part.slice(equals + 1);
+    const value = /^-?\d+$/.test(text) ? Number(text) : text;
+    return isHidden(planOf(key, rules).hides, value) ? `${part.slice(0, equals)}=${REDACTED}` : part;
+  });
+  return hideSecrets(parts.join(""), rules);
+}
+
+/** Attributes without secrets; the same object when there are none. No limits. */
+export function redactAttributes(attributes: Attributes, rules: RedactionRules): Attributes {
+  const keys = Object.keys(attributes);
+  const step: TextStep = (text, plan) => (plan.isUrl ? redactUrl(text, rules) : hideSecrets(text, rules));
+  const isSafe = (key: string): boolean => {
+    const plan = planOf(key, rules);
+    return plan.name === key && Object.is(safeAttribute(attributes[key], plan, step), attributes[key]);
+  };
+  return keys.every(isSafe) ? attributes : copyAttributes(attributes, keys, rules, step);
+}
+
+/** One call of redact(): the rules, and the fields that were cut so far. */
+interface Pass {
+  readonly rules: RedactionRules;
+  readonly truncated: Set<string>;
+}
+
+type TextStep = (text: string, plan: KeyPlan) => string;
+
+/** How far to look behind a cut, so that a secret that begins before it is seen whole. */
+const LOOKAHEAD = 512;
+/** A stack is read this far from both of its ends. */
+const STACK_WINDOW = 16_384;
+const MAX_KNOWN_KEYS = 2_000;
+
+function boundedText({ rules, truncated }: Pass, field: string, text: string, limit: number): string {
+  const safe =
+    text.length <= limit ? hideSecrets(text, rules) : hideSecrets(text.slice(0, limit + LOOKAHEAD), rules, limit);
+  if (text.length > limit || safe.length > limit) truncated.add(field);
+  return cutText(safe, text.length, limit);
+}
+
+function boundedUrl({ rules, truncated }: Pass, field: string, url: string): string {
+  const safe = redactUrl(url.slice(0, MAX_VALUE_LENGTH + LOOKAHEAD), rules);
+  if (safe.length > MAX_VALUE_LENGTH) truncated.add(field);
+  return cutText(safe, url.length, MAX_VALUE_LENGTH);
+}
+
+/** Cuts safe text between characters, and before a `[REDACTED]` rather than within it. */
+function cutText(safe: string, originalLength: number, limit: number): string {
+  if (originalLength <= limit && safe.length <= limit) return safe;
+  const marker = safe.lastIndexOf(REDACTED, limit - 1);
+  let end = marker >= 0 && marker + REDACTED.length > limit ? marker : limit;
+  if (/[\uD800-\uDBFF]/.test(safe.charAt(end - 1))) end--;
+  // A slice would keep all of the original in memory for as long as the event lives.
+  return Buffer.from(safe.slice(0, end), "utf16le").toString("utf16le");
+}
+
+/** The header, and of many frames the first and the last 25. */
+function boundedStack(pass: Pass, field: string, stack: string): string {
+  const parts = stackParts(stack);
+  const whole = parts.length === 1 && parts[0]?.to === stack.length;
+  if (whole) return hideSecrets(stack, pass.rules);
+  pass.truncated.add(field);
+  return parts
+    .map(({ from, to }) => {
+      const part = hideSecrets(stack.slice(from, to + LOOKAHEAD), pass.rules, to - from);
+      return cutText(part.trimEnd(), stack.length, Number.MAX_SAFE_INTEGER);
+    })
+    .join(OMITTED);
+}
+
+const OMITTED = "\n    ... frames omitted ...\n";
+const FRAME = /^[ \t]*(?:at |File "|from |#\d|\d+: )/gm;
+const LINE = /(?<=\n)^/gm;
+
+interface Part {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Cuts only where a frame begins, and in the header. Lines count as frames where none is recognised. */
+function stackParts(stack: string): Part[] {
+  if (stack.length <= MAX_MESSAGE_LENGTH && countLines(stack) <= MAX_STACK_FRAMES)
+    return [{ from: 0, to: stack.length }];
+  const headEnd = stack.length > 2 * STACK_WINDOW ? STACK_WINDOW : stack.length;
+  const windows =
+    headEnd < stack.length
+      ? [[0, headEnd] as const, [stack.length - STACK_WINDOW, stack.length] as const]
+      : [[0, headEnd] as const];
+  const frames = windows.flatMap(([from, to]) => framesWithin(stack, from, to));
+  const half = MAX_STACK_FRAMES / 2;
+  const kept = frames.length > MAX_STACK_FRAMES ? [...frames.slice(0, half), ...frames.slice(-half)] : frames;
+  const headerEnd = Math.min(kept[0]?.from ?? stack.length, MAX_MESSAGE_LENGTH);
+
+  const parts: Part[] = [{ from: 0, to: headerEnd }];
+  for (const frame of kept) {
+    const last = parts.at(-1);
+    if (last !== undefined && last.to === frame.from) parts[parts.length - 1] = { from: last.from, to: frame.to };
+    else parts.push(frame);
+  }
+  return parts;
+}
+
+/** The last one before a gap is left out: it may be cut. */
+function framesWithin(stack: string, from: number, to: number): Part[] {
+  const text = stack.slice(from, to);
+  const recognised = [...text.matchAll(FRAME)];
+  const starts = (recognised.length > 0 ? recognised : [...text.matchAll(LINE)]).map(({ index }) => from + index);
+  const ends = to < stack.length ? starts.slice(1) : [...starts.slice(1), to];
+  return ends.map((end, index) => ({ from: starts[index] ?? end, to: end }));
+}
+
+function countLines(text: string): number {
+  let lines = 1;
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lines++;
+  return lines;
+}
+
+function boundedCause(pass: Pass, cause: RawCause): RawCause {
+  return {
+    relation: cause.relation,
+    type: boundedText(pass, "causes", cause.type, MAX_TYPE_LENGTH),
+    message: boundedText(pass, "causes", cause.message, MAX_MESSAGE_LENGTH),
+    stack: boundedStack(pass, "causes", cause.stack),
+    properties: boundedBag(pass, "causes", cause.properties),
+  };
+}
+
+function first<T>(pass: Pass, field: string, list: readonly T[], limit: number): readonly T[] {
+  if (list.length <= limit) return list;
+  pass.truncated.add(field);
+  return list.slice(0, limit);
+}
+
+function boundedAttributes(pass: Pass, field: string, attributes: Attributes): Attributes {
+  const keys = first(pass, field, Object.keys(attributes), MAX_ATTRIBUTES);
+  return copyAttributes(attributes, keys, pass.rules, boundedStep(pass, field), (list) =>
+    first(pass, field, list, MAX_LIST_LENGTH),
+  );
+}
+
+function boundedStep(pass: Pass, field: string): TextStep {
+  return (text, plan) =>
+    plan.isUrl ? boundedUrl(pass, field, text) : boundedText(pass, field, text, MAX_VALUE_LENGTH);
+}
+
+type AttributeList = Extract<AttributeValue, object>;
+
+/** Without a prototype, so that no key (`__proto__`, `constructor`) means anything. */
+function copyAttributes(
+  attributes: Attributes,
+  keys: readonly string[],
+  rules: RedactionRules,
+  step: TextStep,
+  cutList: (list: AttributeList) => AttributeList = (list) => list,
+): Attributes {
+  const copy: { [key: string]: AttributeValue } = Object.create(null);
+  for (const key of keys) {
+    const plan = planOf(key, rules);
+    const value = attributes[key];
+    const safe = safeAttribute(typeof value === "object" ? cutList(value) : value, plan, step);
+    if (safe !== undefined) copy[plan.name] = safe;
+  }
+  return copy;
+}
+
+function safeAttribute(value: Attributes[string], plan: KeyPlan, step: TextStep): AttributeValue | undefined {
+  if (isHidden(plan.hides, value)) return REDACTED;
+  if (typeof value === "string") return step(value, plan);
+  if (typeof value === "number" || typeof value === "boolean") return value;
+  if (!Array.isArray(value)) return undefined;
+  const safe = value.map((item) => (typeof item === "string" ? step(item, plan) : item));
+  return safe.every((item, index) => Object.is(item, value[index])) ? value : safe;
+}
+
+function boundedBag(pass: Pass, field: string, bag: JsonObject): JsonObject {
+  return copyObject({ ...pass, field, nodes: MAX_NODES }, bag, 1);
+}
+
+interface Copying extends Pass {
+  readonly field: string;
+  /** How many more values may be copied. */
+  nodes: number;
+}
+
+function copyObject(copying: Copying, source: JsonObject, depth: number): JsonObject {
+  const copy: { [key: string]: JsonValue } = Object.create(null);
+  const label = ownText(source, "name") ?? ownText(source, "key");
+  for (const key of Object.keys(source)) {
+    if (copying.nodes-- <= 0) {
+      copying.truncated.add(copying.field);
+      break;
+    }
+    const plan = planOf(key, copying.rules);
+    // { name: "authorization", value: … }: the key is the neighbour's text.
+    const named = label !== undefined && key === "value" ? planOf(label, copying.rules) : plan;
+    const value = copyValue(copying, source[key], named, depth);
+    if (value !== undefined) copy[plan.name] = value;
+  }
+  return copy;
+}
+
+/** Undefined for what JSON has no word for. */
+function copyValue(copying: Copying, value: unknown, plan: KeyPlan, depth: number): JsonValue | undefined {
+  if (isHidden(plan.hides, value)) return REDACTED;
+  if (typeof value === "string") return boundedStep(copying, copying.field)(value, plan);
+  if (typeof value === "number") return Number.isFinite(value) ? value : null;
+  if (typeof value === "boolean" || value === null) return value;
+  if (typeof value !== "object") return undefined;
+  if (depth >= MAX_DEPTH) {
+    copying.truncated.add(copying.field);
+    return null;
+  }
+  // What is no list is read by its own keys, whatever it was made by.
+  if (!Array.isArray(value)) return copyObject(copying, value as JsonObject, depth + 1);
+  const list: JsonValue[] = [];
+  for (const item of first(copying, copying.field, value, MAX_LIST_LENGTH)) {
+    if (copying.nodes-- <= 0) {
+      copying.truncated.add(copying.field);
+      break;
+    }
+    list.push(copyValue(copying, item, plan, depth + 1) ?? null);
+  }
+  return list;
+}
+
+function ownText(source: JsonObject, key: string): string | undefined {
+  const value = Object.hasOwn(source, key) ? source[key] : undefined;
+  return typeof value === "string" ? value : undefined;
+}
+
+/** A yes or no and nothing at all are no secrets; numbers and lists of them are where the key says so. */
+function isHidden(hides: KeySense["hides"], value: unknown): boolean {
+  if (hides === "nothing" || value === undefined || value === null || value === "") return false;
+  if (typeof value === "boolean") return false;
+  if (typeof value === "number") return hides === "everything";
+  return (
+    typeof value !== "object" || Object.values(value).some((item) => typeof item !== "boolean" && isHidden(hides, item))
+  );
+}
+
+function planOf(key: string, rules: RedactionRules): KeyPlan {
+  const known = rules.knownKeys.get(key);
+  if (known !== undefined) return known;
+  const name = hideSecrets(key.slice(0, MAX_KEY_LENGTH + LOOKAHEAD), rules, MAX_KEY_LENGTH);
+  const plan = { name, hides: rules.keys.sense(key.slice(0, MAX_KEY_LENGTH)).hides, isUrl: isUrlKey(key) };
+  if (key.length > MAX_KEY_LENGTH) return plan;
+  if (rules.knownKeys.size >= MAX_KNOWN_KEYS) rules.knownKeys.clear();
+  rules.knownKeys.set(key, plan);
+  return plan;
+}
+
+/** `url.full`, `url.query`, `http.target`, `documentUri`, `http.request.header.referer`… */
+function isUrlKey(key: string): boolean {
+  return /^url\.|^http\.target$/.test(key) || URL_WORDS.has(wordsOf(key.slice(-MAX_KEY_LENGTH)).at(-1) ?? "");
+}
+
+const URL_WORDS = new Set(["url", "uri", "href", "referer", "referrer", "location"]);
+
+function decodeByte(_match: string, hex: string): string {
+  return String.fromCharCode(Number.parseInt(hex, 16));
+}

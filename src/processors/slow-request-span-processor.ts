@@ -1,0 +1,108 @@
+/**
+ * Watches HTTP server spans: how many are open, which are open for longer than their threshold (a request that hangs
+ * has no finished span, and must be seen all the same), and which took too long in the end.
+ */
+import { type Context, SpanKind, SpanStatusCode } from "@opentelemetry/api";
+import { hrTimeToMilliseconds } from "@opentelemetry/core";
+import type { ReadableSpan, Span, SpanProcessor } from "@opentelemetry/sdk-trace-base";
+import type { Attributes, RequestRecord } from "../event";
+import { httpStatus } from "./extract";
+import { scopeOf } from "./span-scope";
+
+export interface SlowRequestOptions {
+  /** Milliseconds; a request that takes longer is slow. */
+  readonly slowMillis: number;
+  /** Thresholds of single routes; the first match wins. */
+  readonly routes: readonly SlowRoute[];
+}
+
+export interface SlowRoute {
+  /** The route template, as in `http.route`. */
+  readonly route: string;
+  readonly method?: string | undefined;
+  readonly slowMillis: number;
+}
+
+export interface OpenRequests {
+  readonly inFlight: number;
+  readonly stuck: number;
+}
+
+/** A client that went away before the answer was complete; nginx's name for it. */
+export const CLIENT_CLOSED_REQUEST = 499;
+/** Set on a server span whose client went away. */
+export const CLIENT_ABORTED = "http.client_aborted";
+
+export class SlowRequestSpanProcessor implements SpanProcessor {
+  readonly #options: SlowRequestOptions;
+  readonly #onRequest: (request: RequestRecord) => void;
+  readonly #nowMillis: () => number;
+  /** Open server spans and when each began, on a clock that never goes back. Insertion order is age. */
+  readonly #open = new Map<object, number>();
+
+  constructor(options: SlowRequestOptions, onRequest: (request: RequestRecord) => void, nowMillis: () => number) {
+    this.#options = options;
+    this.#onRequest = onRequest;
+    this.#nowMillis = nowMillis;
+  }
+
+  onStart(span: Span, _parentContext: Context): void {
+    if (isHttpServer(span)) this.#open.set(span, this.#nowMillis());
+  }
+
+  onEnd(span: ReadableSpan): void {
+    if (!this.#open.delete(span)) return;
+    const { attributes } = span;
+    const method = text(attributes["http.request.method"] ?? attributes["http.method"]);
+    const route = text(attributes["http.route"]) || "unmatched";
+    const durationMillis = hrTimeToMilliseconds(span.duration);
+    const threshold = this.#threshold(method, route);
+    const slow = durationMillis > threshold;
+    if (slow) {
+      attributes["request.slow"] = true;
+      attributes["request.slow_threshold_ms"] = threshold;
+    }
+    const isAborted = attributes[CLIENT_ABORTED] === true;
+    const statusCode = isAborted ? CLIENT_CLOSED_REQUEST : (httpStatus(attributes) ?? statusOf(span));
+    this.#onRequest({ method, route, statusCode, durationMillis, slow, traceId: span.spanContext().traceId });
+  }
+
+  /** Read at scrape; looks at each open request once. */
+  openRequests(): OpenRequests {
+    const now = this.#nowMillis();
+    let stuck = 0;
+    for (const [span, started] of this.#open) {
+      if (now - started > this.#thresholdOfOpen(span)) stuck += 1;
+    }
+    return { inFlight: this.#open.size, stuck };
+  }
+
+  async forceFlush(): Promise<void> {}
+  async shutdown(): Promise<void> {}
+
+  #thresholdOfOpen(span: object): number {
+    if (this.#options.routes.length === 0 || !isHttpServer(span)) return this.#options.slowMillis;
+    return this.#threshold(text(span.attributes["http.request.method"]), scopeOf(span)?.rpc?.route ?? "");
+  }
+
+  #threshold(method: string, route: string): number {
+    for (const rule of this.#options.routes) {
+      if (rule.route === route && (rule.method === undefined || rule.method === method)) return rule.slowMillis;
+    }
+    return this.#options.slowMillis;
+  }
+}
+
+function isHttpServer(span: object): span is { readonly kind: SpanKind; readonly attributes: Attributes } {
+  if (!("kind" in span) || span.kind !== SpanKind.SERVER || !("attributes" in span)) return false;
+  const attributes = span.attributes as Attributes; // the SDK's spans have plain attribute objects
+  return attributes["http.request.method"] !== undefined || attributes["http.method"] !== undefined;
+}
+
+function statusOf(span: ReadableSpan): number {
+  return span.status.code === SpanStatusCode.ERROR ? 500 : 200;
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}

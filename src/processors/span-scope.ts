@@ -1,0 +1,165 @@
+/**
+ * What Seismo remembers of a span while it is open, kept on the span itself, so that it lives and dies with it.
+ *
+ *   server span ── scope ◄─parent── scope ── database span
+ *                  │ requestId             │ exceptions (live)
+ *                  └ counted: which errors of its descendants are already events
+ */
+import type { Context, Span } from "@opentelemetry/api";
+import { trace } from "@opentelemetry/api";
+import type { ErrorEvent, JsonObject, JsonValue, RawError } from "../event";
+
+export interface SpanScope {
+  readonly span: Span;
+  readonly parent: SpanScope | undefined;
+  requestId: string | undefined;
+  /** Thrown values by the exception event that the SDK wrote for each. */
+  live: Map<object, unknown> | undefined;
+  /** Thrown values for which the SDK wrote no event (null, a value whose getters throw). */
+  unrecorded: unknown[] | undefined;
+  /** The error that a web framework handed on last. */
+  lastNoted: unknown;
+  /** Where the HTTP instrumentation keeps the matched route while the request runs. */
+  rpc: { route?: string } | undefined;
+  /** Failures of this span and those below it that are events already. */
+  counted: CountedFailures | undefined;
+  /** On a local root: failures below it that wait for their thrown value. */
+  held: HeldFailure[] | undefined;
+  /** Context that the application added: user, session, details. */
+  added: AddedContext | undefined;
+}
+
+export interface AddedContext {
+  userId?: string | undefined;
+  sessionId?: string | undefined;
+  page?: string | undefined;
+  userContext?: JsonObject | undefined;
+  details?: { [key: string]: JsonValue } | undefined;
+  fingerprint?: readonly string[] | undefined;
+  request?: JsonObject | undefined;
+  database?: JsonObject | undefined;
+}
+
+/** A failure that became an event, or waits to become one. */
+export interface Counted {
+  event: ErrorEvent | undefined;
+}
+
+/**
+ * A failure of which only texts are known so far (mysql2, mongodb and pg keep the Error from the span).
+ * The same failure with its live Error usually reaches an ancestor span a moment later; then both make one event.
+ */
+export interface HeldFailure {
+  readonly scope: SpanScope;
+  readonly raw: RawError;
+  readonly texts: readonly string[];
+}
+
+/** Remembered failures of one scope; the oldest give way, so that a span that never ends holds a bounded number. */
+export interface CountedFailures {
+  readonly byIdentity: Map<object, Counted>;
+  readonly byText: Map<string, Counted>;
+  last: Counted | undefined;
+}
+
+export const MAX_COUNTED = 256;
+
+// Registered, so that two copies of Seismo in one process share the scope of a span.
+const SCOPE: unique symbol = Symbol.for("seismo.span_scope");
+type Scoped = { [SCOPE]?: SpanScope };
+
+export function openScope(span: Span, parentContext: Context): SpanScope {
+  const scoped = span as Span & Scoped; // the symbol is ours
+  const existing = scoped[SCOPE];
+  if (existing !== undefined) return existing;
+  const parentSpan = trace.getSpan(parentContext);
+  const parent = parentSpan === undefined ? undefined : scopeOf(parentSpan);
+  const scope: SpanScope = {
+    span,
+    parent,
+    requestId: parent?.requestId,
+    live: undefined,
+    unrecorded: undefined,
+    lastNoted: undefined,
+    rpc: undefined,
+    counted: undefined,
+    held: undefined,
+    added: undefined,
+  };
+  scoped[SCOPE] = scope;
+  return scope;
+}
+
+export function scopeOf(span: object): SpanScope | undefined {
+  return (span as Scoped)[SCOPE]; // the symbol is ours
+}
+
+export function activeScope(): SpanScope | undefined {
+  const span = trace.getActiveSpan();
+  return span === undefined ? undefined : scopeOf(span);
+}
+
+/** The scope of the request, message or job that this one runs under: the outermost in this process. */
+export function localRoot(scope: SpanScope): SpanScope {
+  let root = scope;
+  while (root.parent !== undefined) root = root.parent;
+  return root;
+}
+
+/** Marks a failure as counted for this scope and all above it: there, the same error is no new failure. */
+export function markCounted(scope: SpanScope | undefined, identities: readonly object[], texts: readonly string[], counted: Counted): void {
+  for (let at = scope; at !== undefined; at = at.parent) {
+    at.counted ??= { byIdentity: new Map(), byText: new Map(), last: undefined };
+    for (const identity of identities) keep(at.counted.byIdentity, identity, counted);
+    for (const text of texts) if (text !== "") keep(at.counted.byText, text, counted);
+    at.counted.last = counted;
+  }
+}
+
+/** The earlier failure, of this scope or below it, that any of these identities belongs to. */
+export function countedByIdentity(scope: SpanScope | undefined, identities: readonly object[]): Counted | undefined {
+  const known = scope?.counted?.byIdentity;
+  if (known === undefined) return undefined;
+  for (const identity of identities) {
+    const counted = known.get(identity);
+    if (counted !== undefined) return counted;
+  }
+  return undefined;
+}
+
+export function countedByText(scope: SpanScope | undefined, texts: readonly string[]): Counted | undefined {
+  const known = scope?.counted?.byText;
+  if (known === undefined) return undefined;
+  for (const text of texts) {
+    const counted = text === "" ? undefined : known.get(text);
+    if (counted !== undefined) return counted;
+  }
+  return undefined;
+}
+
+/** Takes out the latest held failure of this scope or below it that has one of these texts. */
+export function takeHeld(scope: SpanScope, texts: readonly string[]): HeldFailure | undefined {
+  const held = localRoot(scope).held;
+  if (held === undefined) return undefined;
+  for (let index = held.length - 1; index >= 0; index--) {
+    const failure = held[index];
+    if (failure === undefined || !isWithin(failure.scope, scope)) continue;
+    if (!failure.texts.some((text) => texts.includes(text))) continue;
+    held.splice(index, 1);
+    return failure;
+  }
+  return undefined;
+}
+
+function isWithin(scope: SpanScope, ancestor: SpanScope): boolean {
+  for (let at: SpanScope | undefined = scope; at !== undefined; at = at.parent) if (at === ancestor) return true;
+  return false;
+}
+
+function keep<K>(map: Map<K, Counted>, key: K, counted: Counted): void {
+  if (map.size >= MAX_COUNTED && !map.has(key)) {
+    const oldest = map.keys().next();
+    if (oldest.done !== true) map.delete(oldest.value);
+  }
+  map.set(key, counted);
+}

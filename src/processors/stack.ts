@@ -1,0 +1,28 @@
+/**
+ * The text of a stack trace becomes frames. Each runtime's format is a family in `stack/`; a family
+ * answers [] to text that is not its own, and the first that knows the text decides.
+ */
+import type { StackFrame } from "../event";
+import { parseV8 } from "./stack/v8";
+
+const FAMILIES: readonly ((stack: string) => StackFrame[])[] = [parseV8];
+
+/** Innermost first; at most 50: of a longer stack the first 25 and the last 25. Linear in the text; [] for text that is no stack. */
+export function parseStack(stack: string): readonly StackFrame[] {
+  const text = stack.length > MAX_LENGTH ? ends(stack) : stack;
+  for (const parse of FAMILIES) {
+    const frames = parse(text);
+    if (frames.length > 0) return frames;
+  }
+  return [];
+}
+
+/** Far more than the frames that are kept need. */
+const MAX_LENGTH = 262_144;
+
+/** Whole lines from either end. */
+function ends(stack: string): string {
+  const head = stack.slice(0, MAX_LENGTH / 2);
+  const tail = stack.slice(-MAX_LENGTH / 2);
+  return head.slice(0, head.lastIndexOf("\n") + 1) + tail.slice(tail.indexOf("\n") + 1);
+}
