@@ -15,10 +15,6 @@ const noStore: RequestHandler = (_request, response, next) => {
   response.setHeader("Cache-Control", "no-store");
   next();
 };
-const readLocale: RequestHandler = (request, response, next) => {
-  response.locals["locale"] = request.acceptsLanguages("en", "de") || "en";
-  next();
-};
 const answerError: ErrorRequestHandler = (_error, _request, response, _next) => {
   response.status(500).json({ error: "internal" });
 };
@@ -30,7 +26,7 @@ function priceOf(id: string): number {
 }
 
 const app = express();
-app.use(express.json(), noStore, readLocale);
+app.use(express.json(), noStore);
 app.get("/status", (_request, response) => void response.json({ status: "ok", items: items.size }));
 app.get("/items/:id", (request, response) => void response.json(items.get(request.params.id) ?? null));
 app.get("/prices/:id", (request, response) => void response.json({ price: priceOf(request.params.id) }));

@@ -77,11 +77,6 @@ interface App {
   stop(): Promise<void>;
 }
 
-void main().catch((error: unknown) => {
-  console.error(error);
-  process.exit(1);
-});
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -307,7 +302,7 @@ function rotated(by: number): readonly Variant[] {
 /** Prints the tables; answers for each target whether it is met. */
 function report(bench: Bench, rounds: Samples<Round>, starts: Samples<Start>): readonly boolean[] {
   console.log(
-    `Node ${process.versions.node}, ${cpus()[0]?.model.trim() ?? "unknown CPU"}, ${availableParallelism()} cores, ` +
+    `Node ${process.versions.node}, ${cpus()[0]?.model.trim() ?? "unknown CPU"}, ${cpus().length} cores, ` +
       `${bench.isPinned ? "server on one core, load and sink on the other" : "not pinned (no taskset or one core)"}; ` +
       `medians of ${rounds.bare.length} rounds of ${bench.requests} requests and of ${starts.bare.length} cold starts\n`,
   );
@@ -391,3 +386,8 @@ function report(bench: Bench, rounds: Samples<Round>, starts: Samples<Start>): r
 function verdict(ratio: number): string {
   return ratio <= TARGET_RATIO ? "met" : "missed";
 }
+
+void main().catch((error: unknown) => {
+  console.error(error);
+  process.exit(1);
+});

@@ -278,6 +278,10 @@ const KEY_NAME = /^[^\u0000-\u001f\u007f-\u009f]{1,128}$/;
 const HOST = /^[A-Za-z0-9.:_%[\]-]+$/;
 const PREFIX = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const URL_START = /^https?:\/\/[^\s/]/;
+const TOKEN_RULE =
+  "expected 32 to 512 printable characters without spaces, or file:PATH of a file with mode 600; " +
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: this is what the user writes
+  "in a configuration file only ${env:NAME} or file:PATH";
 const TOKEN = /^[\x21-\x7e]{32,512}$/;
 const OWN_VARIABLE = /^(?:SEISMO|OTEL|LOG)_/;
 const FILE_NAMES = ["yaml", "yml", "json", "js", "mjs", "cjs"].map((ending) => `seismo.config.${ending}`);
@@ -448,10 +452,7 @@ const TABLE: Table = {
   security: {
     token: {
       unit: "text",
-      rule:
-        "expected 32 to 512 printable characters without spaces, or file:<path of a file with mode 600>; " +
-        "in a configuration file only $" +
-        "{env:NAME} or file:<path>",
+      rule: TOKEN_RULE,
       decode: decodeToken,
       key: "token",
       env: "SEISMO_TOKEN",
@@ -691,7 +692,10 @@ const TABLE: Table = {
       rule: "expected name=value pairs, separated by commas",
       decode: decodeSecretText,
       env: "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
-      also: { text: "OTEL_EXPORTER_OTLP_HEADERS", read: ({ variables }) => variables.get("OTEL_EXPORTER_OTLP_HEADERS") },
+      also: {
+        text: "OTEL_EXPORTER_OTLP_HEADERS",
+        read: ({ variables }) => variables.get("OTEL_EXPORTER_OTLP_HEADERS"),
+      },
       isSecret: true,
       fallback: undefined,
       about: "Sent with each export.",
@@ -830,10 +834,12 @@ function objects<T>(shape: string, schemaOf: (z: Zod) => ZodType<T>): Kind<reado
         const result = schema.safeParse(item);
         if (result.success) return [result.data];
         for (const issue of result.error.issues) {
-          const at = issue.path.map((part) => `.${String(part)}`).join("");
           const unknown = issue.code === "unrecognized_keys" ? issue.keys[0] : undefined;
-          const nearest = unknown === undefined ? undefined : nearestName(unknown, RULE_FIELDS);
-          context.report(issue.message, valueAt(item, issue.path), { key: `[${index}]${at}`, nearest });
+          const path = unknown === undefined ? issue.path : [...issue.path, unknown];
+          context.report(issue.message, valueAt(item, path), {
+            key: `[${index}]${path.map((part) => `.${String(part)}`).join("")}`,
+            nearest: unknown === undefined ? undefined : nearestName(unknown, RULE_FIELDS),
+          });
         }
         return [];
       });

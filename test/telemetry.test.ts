@@ -172,7 +172,7 @@ test("a symbolic link is not followed", () => {
 
 test("a full file moves to .1, .1 to .2, and the oldest goes", () => {
   const path = join(freshFolder(), "seismo.log");
-  const file = createAppendFile({ path, maxBytes: 20, backupCount: 2 });
+  const file = createAppendFile({ path, maxBytes: 15, backupCount: 2 });
   for (let i = 0; i < 8; i++) assert.equal(file.append(`line ${i}...\n`).status, "written");
   assert.deepEqual(readdirSync(join(path, "..")).sort(), ["seismo.log", "seismo.log.1", "seismo.log.2"]);
   assert.deepEqual([path, `${path}.1`, `${path}.2`].flatMap(lines), ["line 7...", "line 6...", "line 5..."]);
@@ -180,7 +180,7 @@ test("a full file moves to .1, .1 to .2, and the oldest goes", () => {
 
 test("without backups a full file is begun anew", () => {
   const path = join(freshFolder(), "seismo.log");
-  const file = createAppendFile({ path, maxBytes: 20, backupCount: 0 });
+  const file = createAppendFile({ path, maxBytes: 15, backupCount: 0 });
   for (let i = 0; i < 8; i++) file.append(`line ${i}...\n`);
   assert.deepEqual(readdirSync(join(path, "..")), ["seismo.log"]);
   assert.deepEqual(lines(path), ["line 7..."]);

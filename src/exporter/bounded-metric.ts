@@ -84,8 +84,9 @@ export function createBoundedCounter(config: MetricConfig & { readonly exemplars
   };
   const index = createSeriesIndex(config, (values) => {
     const labels = labelObject(labelNames, values);
-    add(labels, 0);
-    const inside = promRecord(metric, labels);
+    const taken = promRecord(metric, labels) !== undefined;
+    if (!taken) add(labels, 0);
+    const inside = taken ? undefined : promRecord(metric, labels);
     const record = isCounterRecord(inside) ? inside : undefined;
     const state: CounterRecord = record ?? { value: 0 };
     return {
@@ -94,9 +95,9 @@ export function createBoundedCounter(config: MetricConfig & { readonly exemplars
       value: () => state.value,
       inc(by: number, exemplar?: ExemplarLabels): void {
         // The first exemplar of a series goes through prom-client, which makes an object of its own class for it.
-        if (record === undefined || (exemplar !== undefined && !record.exemplar)) add(labels, by, exemplar);
-        else record.value += by;
-        if (record === undefined) state.value += by;
+        const through = !taken && (record === undefined || (exemplar !== undefined && !record.exemplar));
+        if (through) add(labels, by, exemplar);
+        if (!through || record === undefined) state.value += by;
         if (exemplar !== undefined) state.exemplar = exemplarOf(state.exemplar, exemplar, by, nowMillis());
       },
     };
@@ -165,8 +166,9 @@ export function createBoundedHistogram(
   };
   const index = createSeriesIndex(config, (values) => {
     const labels = labelObject(labelNames, values);
-    metric.zero(labels);
-    const inside = promRecord(metric, labels);
+    const taken = promRecord(metric, labels) !== undefined;
+    if (!taken) metric.zero(labels);
+    const inside = taken ? undefined : promRecord(metric, labels);
     const record = isHistogramRecord(inside, bucketKeys, exemplars) ? inside : undefined;
     const state: HistogramRecord = record ?? {
       bucketValues: Object.fromEntries(bounds.map((bound) => [bound, 0])),
@@ -180,7 +182,7 @@ export function createBoundedHistogram(
       observe(value: number, exemplar?: ExemplarLabels): void {
         const bucket = bucketOf(value);
         const known = state.bucketExemplars?.[bucket];
-        const through = record === undefined || (exemplar !== undefined && !known);
+        const through = !taken && (record === undefined || (exemplar !== undefined && !known));
         if (through) observe(labels, value, exemplar);
         if (!through || record === undefined) {
           const count = state.bucketValues[bucket];
@@ -264,15 +266,15 @@ interface HistogramRecord {
 }
 
 /**
- * prom-client's own record of a series: the one place that looks inside prom-client. The labels must be the very object
- * that was passed in, else the record is another series' (prom-client's keys are ambiguous) or another version's.
- * Without a record a series counts by itself and tells prom-client through its public functions.
+ * prom-client's own record under the key of these labels: the one place that looks inside prom-client. Without a record
+ * (another version of prom-client) a series counts by itself and tells prom-client through its public functions. When the
+ * record is there before the series is, it is another series' whose labels give the same key ("a:1,b:2" is ambiguous);
+ * the series then counts by itself, and is missing in what prom-client renders.
  */
 function promRecord(metric: object, labels: PromLabels): unknown {
   const records: unknown = Reflect.get(metric, "hashMap");
-  const key = Object.keys(labels).sort();
-  const record = isObject(records) && records[key.map((name) => `${name}:${labels[name]},`).join("")];
-  return isObject(record) && record["labels"] === labels ? record : undefined;
+  const names = Object.keys(labels).sort();
+  return isObject(records) ? records[names.map((name) => `${name}:${labels[name]},`).join("")] : undefined;
 }
 function isCounterRecord(record: unknown): record is CounterRecord {
   return isObject(record) && typeof record["value"] === "number";

@@ -54,7 +54,7 @@ export async function* renderExposition(
         for (const start of starts.lines) {
           count += point.buckets[index] ?? 0;
           const exemplar = point.exemplars[index++];
-          text += start + number(count) + (exemplar ? exemplarText(exemplar, format) : "") + "\n";
+          text += `${start}${number(count)}${exemplar ? exemplarText(exemplar, format) : ""}\n`;
         }
         text += `${starts.sum}${number(point.sum)}\n${starts.count}${number(count)}\n`;
       } else {

@@ -35,7 +35,7 @@ export class RequestIdPropagator implements TextMapPropagator {
     const baggage = propagation.getBaggage(context) ?? propagation.createBaggage();
     const carried = propagation.setBaggage(context, baggage.setEntry(REQUEST_ID_BAGGAGE, { value: requestId }));
     this.#inner.inject(carried, carrier, setter);
-    setter.set(carrier, REQUEST_ID_HEADER, requestId);
+    if (!namesHeader(carrier)) setter.set(carrier, REQUEST_ID_HEADER, requestId);
   }
 
   extract(context: Context, carrier: unknown, getter: TextMapGetter): Context {
@@ -50,6 +50,12 @@ export class RequestIdPropagator implements TextMapPropagator {
   fields(): string[] {
     return [...new Set([...this.#inner.fields(), REQUEST_ID_HEADER])];
   }
+}
+
+/** The application set the header of this outgoing request itself: its word stands. */
+function namesHeader(carrier: unknown): boolean {
+  if (typeof carrier !== "object" || carrier === null) return false;
+  return Object.keys(carrier).some((key) => key.toLowerCase() === REQUEST_ID_HEADER);
 }
 
 function first(value: string | readonly string[] | undefined): string | undefined {

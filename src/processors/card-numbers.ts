@@ -5,7 +5,7 @@
 
 /**
  * The end of the card number that begins at `start`, or -1. `start` must be the first digit of a run.
- * Groups have 3 digits or more with one space, dash, plus or `%20` between them.
+ * Groups have 3 digits or more with one space, dash or plus between them.
  */
 export function cardNumberEnd(text: string, start: number): number {
   let digits = "";
@@ -69,7 +69,6 @@ function isInUuid(text: string, start: number, end: number): boolean {
 const UUID = /[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/gi;
 
 function gapLength(text: string, at: number): number {
-  if (text.startsWith("%20", at)) return 3;
   return at < text.length && " -+\u00a0".includes(text.charAt(at)) ? 1 : 0;
 }
 

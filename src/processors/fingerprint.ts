@@ -131,11 +131,15 @@ function databaseFailure(error: RedactedError, category: string, template: strin
   return { parts, reason: parts.join(": ") };
 }
 
-/** PostgreSQL, MySQL (foreign key, then unique), SQLite, MongoDB. */
-const CONSTRAINT_MARKS = ['constraint "', "CONSTRAINT `", "for key '", "constraint failed: ", " index: "];
+/** PostgreSQL, MySQL (foreign key, then unique), SQLite. */
+const CONSTRAINT_MARKS = ['constraint "', "CONSTRAINT `", "for key '", "constraint failed: "];
 const TABLE_MARKS = ['relation "', 'table "', "Table '"];
 
 function constraintIn(message: string): string | undefined {
+  // MongoDB's index names say nothing without their collection: every second one is `email_1`.
+  const index = nameBehind(message, [" index: "]);
+  const collection = index === undefined ? undefined : nameBehind(message, [" collection: "]);
+  if (collection !== undefined) return `${collection.slice(collection.indexOf(".") + 1)}.${index}`;
   return nameBehind(message, CONSTRAINT_MARKS);
 }
 
@@ -313,7 +317,10 @@ function nameOf({ type, properties, stack }: RedactedError | RawCause): {
   const reported =
     (typeof code === "string" || typeof code === "number") && code !== "" && code !== 0 ? String(code) : type;
   if (isClassName(reported)) return { type: reported, code: "" };
-  return { type: headerName(stack) ?? "", code: reported };
+  const name = headerName(stack) ?? "";
+  // A DOMException has a number on its prototype, where only the SDK finds it, and says the same by its name.
+  const isLegacy = /^\d{1,2}$/.test(reported) && name !== "Error" && isClassName(name);
+  return { type: name, code: isLegacy ? "" : reported };
 }
 
 /** `TypeError`, `java.lang.IllegalStateException`; not `ECONNREFUSED`, `23505`, `invalid_request`. */

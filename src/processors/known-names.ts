@@ -96,7 +96,7 @@ const TYPES: ReadonlyMap<string, Category> = invert({
     deadlineExceededError`,
   network_dns: "UnknownHostException gaierror DNSError NameResolutionError",
   network_tls: `SSLError SSLException SSLHandshakeException SSLCertVerificationError CertificateVerificationError
-    UnknownAuthorityError CertPathValidatorException AuthenticationException`,
+    UnknownAuthorityError CertPathValidatorException`,
   connection_aborted: "AbortError ConnectionAbortedError ClientDisconnect ClientAbortException EofException",
   connection_reset_by_client: "BrokenPipeError",
   validation_input:
@@ -104,7 +104,7 @@ const TYPES: ReadonlyMap<string, Category> = invert({
   validation_schema: `ZodError $ZodError ValidationError ValiError StructError AjvValidationError RequestValidationError SchemaError
     ConstraintViolationException MethodArgumentNotValidException`,
   auth_unauthenticated: `UnauthorizedError AuthenticationError UnauthenticatedError JsonWebTokenError TokenExpiredError NotBeforeError
-    JWTExpired InvalidTokenError BadCredentialsException`,
+    JWTExpired InvalidTokenError AuthenticationException BadCredentialsException`,
   auth_forbidden: "ForbiddenError AuthorizationError PermissionDeniedError AccessDeniedException AccessDeniedError",
   quota_rate_limited: "RateLimitError RateLimitExceeded TooManyRequestsError ThrottlingError ThrottlingException",
   quota_exhausted: "QuotaExceededError InsufficientQuotaError PaymentRequiredError",

@@ -59,11 +59,15 @@ export function messageTemplate(message: string): string {
         flags |= next;
         end++;
       }
+      if (!(flags & (LETTER | DIGIT))) {
+        at = end;
+        continue;
+      }
       if (flags & SLASH && text.slice(at, end).includes("://")) {
         while (end < text.length && !(kindOf(text.charCodeAt(end)) & (SPACE | QUOTE | BRACKET))) end++;
         flags |= URL_MARK;
       }
-      if (flags & (LETTER | DIGIT)) while (TRAILING.includes(text[end - 1] ?? "")) end--;
+      while (TRAILING.includes(text[end - 1] ?? "")) end--;
 
       const assigned = text[at - 1] === "=" && at === wordEnd + 1;
       const isWord = !(flags & (DIGIT | SLASH | AT | URL_MARK));
@@ -83,10 +87,10 @@ export function messageTemplate(message: string): string {
       at = end;
     } else if (kind & QUOTE) {
       const open = text[at] ?? "";
-      const close =
-        isWordChar(text, at - 1) || unclosed.includes(open) ? -1 : closingQuote(text, at + 1, closerOf(open));
+      const mayOpen = !isWordChar(text, at - 1) && !unclosed.includes(open);
+      const close = mayOpen ? closingQuote(text, at + 1, closerOf(open)) : -1;
       if (close < 0) {
-        if (!isWordChar(text, at - 1)) unclosed += open;
+        if (mayOpen) unclosed += open;
         at++;
         continue;
       }
@@ -118,7 +122,7 @@ export function messageTemplate(message: string): string {
 const MAX_LENGTH = 8_192;
 /** Room between a word and what it names: `code: `, ` (`, ` = '`. */
 const MAX_WORD_DISTANCE = 3;
-const TRAILING = ".:-+";
+const TRAILING = ".:-+,;";
 
 const DAYS_AND_MONTHS = new Set(
   "Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" "),

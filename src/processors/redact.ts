@@ -5,8 +5,18 @@
  *   by key    { "password": … }, attributes, headers       sensitive-keys.ts
  *   by value  any text at all: messages, stacks, URLs      secret-patterns.ts
  */
-import type { Attributes, AttributeValue, JsonObject, JsonValue, RawCause, RawError, RedactedError, redacted } from "../event";
+import type {
+  Attributes,
+  AttributeValue,
+  JsonObject,
+  JsonValue,
+  RawCause,
+  RawError,
+  RedactedError,
+  redacted,
+} from "../event";
 import { REDACTED } from "./assigned-secrets";
+import { decodePercent } from "./decoded-text";
 import { hideSecrets } from "./secret-patterns";
 import { compileKeys, type KeyRules, type KeySense, wordsOf } from "./sensitive-keys";
 
@@ -144,15 +154,7 @@ export function redactText(text: string, rules: RedactionRules): string {
 
 /** A URL, a path with a query, or a query alone. Who logs in and the values of secret parameters are hidden; no limits. */
 export function redactUrl(url: string, rules: RedactionRules): string {
-  const parts = url.split(/([?&#;])/).map((part, index) => {
-    const equals = part.indexOf("=");
-    if (equals <= 0 || (index === 0 && part.slice(0, equals).includes("/"))) return part;
-    const key = part.slice(0, equals).replace(/%([\da-f]{2})/gi, decodeByte);
-    const text = part.slice(equals + 1);
-    const value = /^-?\d+$/.test(text) ? Number(text) : text;
-    return isHidden(planOf(key, rules).hides, value) ? `${part.slice(0, equals)}=${REDACTED}` : part;
-  });
-  return hideSecrets(parts.join(""), rules);
+  return hideSecrets(hideParameters(url, rules), rules);
 }
 
 /** Attributes without secrets; the same object when there are none. No limits. */
@@ -188,9 +190,26 @@ function boundedText({ rules, truncated }: Pass, field: string, text: string, li
 }
 
 function boundedUrl({ rules, truncated }: Pass, field: string, url: string): string {
-  const safe = redactUrl(url.slice(0, MAX_VALUE_LENGTH + LOOKAHEAD), rules);
-  if (safe.length > MAX_VALUE_LENGTH) truncated.add(field);
+  const parameters = hideParameters(url.slice(0, MAX_VALUE_LENGTH), rules);
+  const rest = url.slice(MAX_VALUE_LENGTH, MAX_VALUE_LENGTH + LOOKAHEAD);
+  const safe = hideSecrets(parameters + rest, rules, parameters.length);
+  if (url.length > MAX_VALUE_LENGTH || safe.length > MAX_VALUE_LENGTH) truncated.add(field);
   return cutText(safe, url.length, MAX_VALUE_LENGTH);
+}
+
+/** The values of parameters by their keys, which may be URL-encoded. */
+function hideParameters(url: string, rules: RedactionRules): string {
+  if (!url.includes("=")) return url;
+  const parts = url.split(/([?&#;])/).map((part, index) => {
+    const equals = part.indexOf("=");
+    if (equals <= 0 || (index === 0 && part.slice(0, equals).includes("/"))) return part;
+    const key = part.slice(0, equals);
+    const text = part.slice(equals + 1);
+    const value = /^-?\d+$/.test(text) ? Number(text) : text;
+    const { hides } = planOf(decodePercent(key)?.text ?? key, rules);
+    return isHidden(hides, value) ? `${key}=${REDACTED}` : part;
+  });
+  return parts.join("");
 }
 
 /** Cuts safe text between characters, and before a `[REDACTED]` rather than within it. */
@@ -199,22 +218,23 @@ function cutText(safe: string, originalLength: number, limit: number): string {
   const marker = safe.lastIndexOf(REDACTED, limit - 1);
   let end = marker >= 0 && marker + REDACTED.length > limit ? marker : limit;
   if (/[\uD800-\uDBFF]/.test(safe.charAt(end - 1))) end--;
-  // A slice would keep all of the original in memory for as long as the event lives.
-  return Buffer.from(safe.slice(0, end), "utf16le").toString("utf16le");
+  return detached(safe.slice(0, end));
+}
+
+/** A slice keeps all of its original in memory for as long as it lives; this copy does not. */
+function detached(text: string): string {
+  return Buffer.from(text, "utf16le").toString("utf16le");
 }
 
 /** The header, and of many frames the first and the last 25. */
 function boundedStack(pass: Pass, field: string, stack: string): string {
   const parts = stackParts(stack);
-  const whole = parts.length === 1 && parts[0]?.to === stack.length;
-  if (whole) return hideSecrets(stack, pass.rules);
+  if (parts.length === 1 && parts[0]?.to === stack.length) return hideSecrets(stack, pass.rules);
   pass.truncated.add(field);
-  return parts
-    .map(({ from, to }) => {
-      const part = hideSecrets(stack.slice(from, to + LOOKAHEAD), pass.rules, to - from);
-      return cutText(part.trimEnd(), stack.length, Number.MAX_SAFE_INTEGER);
-    })
-    .join(OMITTED);
+  const safe = parts.map(({ from, to }) =>
+    hideSecrets(stack.slice(from, to + LOOKAHEAD), pass.rules, to - from).trimEnd(),
+  );
+  return detached(safe.join(OMITTED));
 }
 
 const OMITTED = "\n    ... frames omitted ...\n";
@@ -377,14 +397,13 @@ function ownText(source: JsonObject, key: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** A yes or no and nothing at all are no secrets; numbers and lists of them are where the key says so. */
+/** A yes or no and nothing at all are no secrets; numbers are where the key says so, alone or in a list. */
 function isHidden(hides: KeySense["hides"], value: unknown): boolean {
   if (hides === "nothing" || value === undefined || value === null || value === "") return false;
   if (typeof value === "boolean") return false;
   if (typeof value === "number") return hides === "everything";
-  return (
-    typeof value !== "object" || Object.values(value).some((item) => typeof item !== "boolean" && isHidden(hides, item))
-  );
+  if (typeof value !== "object") return true;
+  return Object.values(value).some((item) => (typeof item === "object" && item !== null) || isHidden(hides, item));
 }
 
 function planOf(key: string, rules: RedactionRules): KeyPlan {
@@ -404,7 +423,3 @@ function isUrlKey(key: string): boolean {
 }
 
 const URL_WORDS = new Set(["url", "uri", "href", "referer", "referrer", "location"]);
-
-function decodeByte(_match: string, hex: string): string {
-  return String.fromCharCode(Number.parseInt(hex, 16));
-}

@@ -7,6 +7,7 @@
  */
 import { assignedSecret, endBefore, flaggedSecret, looksOpaque, REDACTED, type Span } from "./assigned-secrets";
 import { cardNumberEnd } from "./card-numbers";
+import { decodePercent } from "./decoded-text";
 import type { KeyRules } from "./sensitive-keys";
 
 export interface PatternRules {
@@ -21,16 +22,45 @@ export interface PatternRules {
  * Hiding twice changes nothing.
  */
 export function hideSecrets(text: string, rules: PatternRules, end: number = text.length): string {
-  let safe = scan(text, rules, end);
+  let safe = hideOnce(text, rules, end);
   // What is hidden can uncover more: a private key inside a password inside a URL. Each pass leaves less to hide.
   for (let pass = 1, before = text.slice(0, end); safe !== before && pass < MAX_PASSES; pass++) {
     before = safe;
-    safe = scan(safe, rules, safe.length);
+    safe = hideOnce(safe, rules, safe.length);
   }
   return safe;
 }
 
 const MAX_PASSES = 5;
+/** Levels of URL encoding. */
+const MAX_DECODINGS = 3;
+
+/** Searches the text as it stands, and decoded for as long as it is URL-encoded. */
+function hideOnce(text: string, rules: PatternRules, end: number): string {
+  const secrets = findSecrets(text, rules);
+  let decoded = decodePercent(text);
+  for (let level = 1; decoded !== undefined && level <= MAX_DECODINGS; level++) {
+    const { origins } = decoded;
+    for (const { from, to } of findSecrets(decoded.text, rules)) {
+      secrets.push({ from: origins[from] ?? from, to: origins[to] ?? to });
+    }
+    decoded = decodePercent(decoded.text, origins);
+  }
+  return secrets.length === 0 ? text.slice(0, end) : replace(text, secrets, end);
+}
+
+/** Secrets that overlap or touch become one. */
+function replace(text: string, secrets: Span[], end: number): string {
+  secrets.sort((a, b) => a.from - b.from);
+  let safe = "";
+  let done = -1;
+  for (const { from, to } of secrets) {
+    if (from >= end) break;
+    if (from > done) safe += text.slice(Math.max(done, 0), from) + REDACTED;
+    done = Math.max(done, to);
+  }
+  return done < end ? safe + text.slice(Math.max(done, 0), end) : safe;
+}
 
 interface Token {
   readonly prefix: string;
@@ -64,31 +94,27 @@ const TOKENS: readonly Token[] = [
   ...tokens("AGE-SECRET-KEY-1", /[A-Z0-9]{16,}/y),
   ...tokens("sk-", /[\w-]{16,}/y).map((token) => ({ ...token, startsWord: true })),
   ...tokens("SK", /[a-f0-9]{32}(?![A-Za-z0-9])/y).map((token) => ({ ...token, startsWord: true })), // Twilio
-  ...tokens("slack.com/services/ slack.com/workflows/ slack.com/triggers/", /[\w/%-]{8,}/y).map(keepPrefix),
-  ...tokens("slack.com%2Fservices%2F slack.com%2Fworkflows%2F", /[\w%-]{8,}/y).map(keepPrefix),
-  ...tokens("discord.com/api/webhooks/ discordapp.com/api/webhooks/", /[\w/%-]{8,}/y).map(keepPrefix),
+  ...tokens("slack.com/services/ slack.com/workflows/ slack.com/triggers/", /[\w/-]{8,}/y).map(keepPrefix),
+  ...tokens("discord.com/api/webhooks/ discordapp.com/api/webhooks/", /[\w/-]{8,}/y).map(keepPrefix),
 ];
 
-const AUTH_SCHEME = /(?:bearer|basic)(?:[ \t]{1,4}|\+|%20|: ?|=)([\w.~+/=%-]{4,})/iy;
+const AUTH_SCHEME = /(?:bearer|basic)(?:[ \t]{1,4}|\+|: ?|=)([\w.~+/=%-]{4,})/iy;
 const JSON_WEB_TOKEN = /eyJ[\w-]{4,}\.\.?[\w-](?:[\w.-]*[\w-])?/y;
 const JSON_WEB_TOKEN_WORD = /[^\w-]/g;
-const PEM_BEGIN = /-----BEGIN ?([A-Z0-9 +%]{0,60})-----/y;
-const PEM_END = /-----END ?[A-Z0-9 +%]{0,60}(?:-----)?/y;
-const PEM_BREAK = /(?:\s|\\{1,8}[nrt]|%0[AD]|%20)*/iy;
+const PEM_BEGIN = /-----BEGIN ?([A-Z0-9 +]{0,60})-----/y;
+const PEM_END = /-----END ?[A-Z0-9 +]{0,60}(?:-----)?/y;
+const PEM_BREAK = /(?:\s|\\{1,8}[nrt])*/y;
 /** A long run of base64, a short one that fills its line, or a `Name: value` header. */
 const PEM_LINE =
-  /[A-Za-z0-9+/=%]{16,}|[A-Za-z0-9+/=%]+(?=$|[\r\n\\"'`])|(?:Proc-Type|DEK-Info|Version|Comment):[^\r\n\\]*/y;
+  /[A-Za-z0-9+/=]{16,}|[A-Za-z0-9+/=]+(?=$|[\r\n\\"'`])|(?:Proc-Type|DEK-Info|Version|Comment):[^\r\n\\]*/y;
 const PEM_MAX = 20_000;
 
 const USERINFO_SLASHED = /[^\s"'`<>\\@:/?#]*:(?!\d{0,5}(?:[/?#,]|$))[^\s"'`<>\\@:]{1,200}(?=@)/y;
 /** At the end of a text that was cut: `postgres://app:hunt`, but not `http://localhost:3000` or `http://[::1`. */
 const CUT_USERINFO = /^[^:[\]]*:(?!\d{0,5}$|port$)/i;
-const ENCODED_AUTHORITY = /(%(?:25){0,3})3A(?:\/\/|%(?:25){0,3}2F%(?:25){0,3}2F)/iy;
-const ENCODED_AUTHORITY_END = /[\s"'`<>\\/?#&]|%(?:25){0,3}(?:2[023F6]|3F)/gi;
 const AUTHORITY_END = /[\s"'`<>\\/?#]/g;
 
 const EMAIL_DOMAIN = /[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}\.[A-Za-z]{2,24}/y;
-const ENCODED_AT = /%(?:25){0,3}40/y;
 const IPV4 = /(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?!\w|\.\d)/y;
 const IPV6 = /[\da-f]{0,4}:(?:[\da-f]{0,4}:){1,6}[\da-f]{0,4}(?![\w:])/iy;
 
@@ -106,35 +132,32 @@ const FIRST_TOKEN = 7;
 const TOKEN_GROUPS: (readonly Token[])[] = [];
 const ANCHORS: Uint8Array = buildAnchors();
 
-/** One pass over one text. */
-interface Scan {
+/** One search of one text. */
+interface Search {
   readonly text: string;
   readonly rules: PatternRules;
-  safe: string;
-  /** What stands before this is in `safe`. */
-  done: number;
+  readonly secrets: Span[];
   /** No dot stands behind the word that ends here, so no JSON web token begins within it. */
   wordEnd: number;
   /** The next `-----END`, once it was looked for. */
   pemEnd: number;
 }
 
-function scan(text: string, rules: PatternRules, end: number): string {
-  const state: Scan = { text, rules, safe: "", done: 0, wordEnd: 0, pemEnd: -1 };
+function findSecrets(text: string, rules: PatternRules): Span[] {
+  const search: Search = { text, rules, secrets: [], wordEnd: 0, pemEnd: -1 };
   let code = codeAt(text, 0);
-  for (let at = 0; at < end; ) {
+  for (let at = 0; at < text.length; ) {
     const next = codeAt(text, at + 1);
     const anchor = code < 128 ? ANCHORS[(code << 7) | (next < 128 ? next : 0)] : NOTHING;
     if (anchor === undefined || anchor === NOTHING) {
       at++;
       code = next;
     } else {
-      at = look(state, anchor, at);
+      at = look(search, anchor, at);
       code = codeAt(text, at);
     }
   }
-  if (state.done === 0) return end < text.length ? text.slice(0, end) : text;
-  return state.done < end ? state.safe + text.slice(state.done, end) : state.safe;
+  return search.secrets;
 }
 
 /** 0 behind the end: NaN would make the loop above several times slower. */
@@ -142,32 +165,30 @@ function codeAt(text: string, at: number): number {
   return at < text.length ? text.charCodeAt(at) : 0;
 }
 
-/** Hides what begins at `at`, if it is a secret, and tells where to go on. */
-function look(state: Scan, anchor: number, at: number): number {
-  const { text, rules } = state;
+/** Notes what begins at `at`, if it is a secret, and tells where to go on. */
+function look(search: Search, anchor: number, at: number): number {
+  const { text, rules } = search;
   switch (anchor) {
     case SEPARATOR:
-      return hide(state, at, userinfo(text, at) ?? assignedSecret(text, at, rules.keys) ?? address(state, at));
+      return note(search, at, userinfo(text, at) ?? assignedSecret(text, at, rules.keys) ?? ipv6(search, at));
     case DIGITS:
-      return lookAtDigits(state, at);
+      return lookAtDigits(search, at);
     case AT_SIGN:
-      return hide(state, at, rules.emails ? email(text, at, at + 1) : undefined);
+      return note(search, at, email(search, at));
     case AUTH_WORD:
-      return hide(state, at, authScheme(text, at));
+      return note(search, at, authScheme(text, at));
     case DASHES:
-      return hide(state, at, privateKey(state, at) ?? flag(text, at, rules.keys));
+      return note(search, at, privateKey(search, at) ?? flag(text, at, rules.keys));
     case JWT:
-      return hide(state, at, jsonWebToken(state, at));
+      return note(search, at, jsonWebToken(search, at));
     default:
-      return hide(state, at, token(text, at, TOKEN_GROUPS[anchor - FIRST_TOKEN] ?? []));
+      return note(search, at, token(text, at, TOKEN_GROUPS[anchor - FIRST_TOKEN] ?? []));
   }
 }
 
-function hide(state: Scan, at: number, secret: Span | undefined): number {
+function note({ secrets }: Search, at: number, secret: Span | undefined): number {
   if (secret === undefined) return at + 1;
-  const from = Math.max(secret.from, state.done);
-  state.safe += state.text.slice(state.done, from) + REDACTED;
-  state.done = secret.to;
+  secrets.push(secret);
   return Math.max(secret.to, at + 1);
 }
 
@@ -180,11 +201,11 @@ function token(text: string, at: number, group: readonly Token[]): Span | undefi
   return undefined;
 }
 
-function jsonWebToken(state: Scan, at: number): Span | undefined {
-  if (at < state.wordEnd) return undefined;
-  const to = endOf(JSON_WEB_TOKEN, state.text, at);
+function jsonWebToken(search: Search, at: number): Span | undefined {
+  if (at < search.wordEnd) return undefined;
+  const to = endOf(JSON_WEB_TOKEN, search.text, at);
   if (to >= 0) return { from: at, to };
-  if (state.text.startsWith("eyJ", at)) state.wordEnd = endBefore(state.text, at, JSON_WEB_TOKEN_WORD);
+  if (search.text.startsWith("eyJ", at)) search.wordEnd = endBefore(search.text, at, JSON_WEB_TOKEN_WORD);
   return undefined;
 }
 
@@ -192,7 +213,7 @@ function jsonWebToken(state: Scan, at: number): Span | undefined {
 function authScheme(text: string, at: number): Span | undefined {
   AUTH_SCHEME.lastIndex = at;
   const value = AUTH_SCHEME.exec(text)?.[1];
-  if (value === undefined || isInsideWord(text, at)) return undefined;
+  if (value === undefined) return undefined;
   const isSecret =
     value.length >= 24 ||
     (/\d|[a-z][A-Z]|=/.test(value) && (value.length >= 8 || /^bearer/iy.test(text.slice(at, at + 6))));
@@ -200,18 +221,18 @@ function authScheme(text: string, at: number): Span | undefined {
 }
 
 /** A PEM block. One without an end runs on for as long as its lines are lines of a block. Public ones stay. */
-function privateKey(state: Scan, at: number): Span | undefined {
-  const { text } = state;
+function privateKey(search: Search, at: number): Span | undefined {
+  const { text } = search;
   PEM_BEGIN.lastIndex = at;
   const label = PEM_BEGIN.exec(text)?.[1];
   if (label === undefined || /PUBLIC|CERTIFICATE/.test(label)) return undefined;
   const from = PEM_BEGIN.lastIndex;
-  if (state.pemEnd < from) {
+  if (search.pemEnd < from) {
     const found = text.indexOf("-----END", from);
-    state.pemEnd = found < 0 ? Number.POSITIVE_INFINITY : found;
+    search.pemEnd = found < 0 ? Number.POSITIVE_INFINITY : found;
   }
-  if (state.pemEnd - from < PEM_MAX && !text.slice(from, state.pemEnd).includes("-----BEGIN")) {
-    return { from: at, to: Math.max(endOf(PEM_END, text, state.pemEnd), state.pemEnd) };
+  if (search.pemEnd - from < PEM_MAX && !text.slice(from, search.pemEnd).includes("-----BEGIN")) {
+    return { from: at, to: Math.max(endOf(PEM_END, text, search.pemEnd), search.pemEnd) };
   }
   let to = from;
   for (let line = from; line >= 0; line = endOf(PEM_LINE, text, Math.max(endOf(PEM_BREAK, text, line), line)))
@@ -225,40 +246,31 @@ function flag(text: string, at: number, keys: KeyRules): Span | undefined {
 
 /** Who logs in, in `scheme://user:password@host`. The host stays. */
 function userinfo(text: string, at: number): Span | undefined {
-  const plain = text[at] === ":";
-  const from = plain ? (text.startsWith("//", at + 1) ? at + 3 : -1) : endOf(ENCODED_AUTHORITY, text, at);
-  if (from < 0) return undefined;
-  const end = endBefore(text, from, plain ? AUTHORITY_END : ENCODED_AUTHORITY_END);
+  if (!text.startsWith("://", at)) return undefined;
+  const from = at + 3;
+  const end = endBefore(text, from, AUTHORITY_END);
   const authority = text.slice(from, end);
-  const before = /.*(?=@|%(?:25){0,3}40)/s.exec(authority)?.[0];
-  if (before === undefined) {
-    const slashed = plain ? endOf(USERINFO_SLASHED, text, from) : -1;
-    if (slashed >= 0) return { from, to: slashed };
-    const isCut = end === text.length && CUT_USERINFO.test(authority);
-    return isCut ? { from, to: end } : undefined;
+  const before = authority.slice(0, Math.max(authority.lastIndexOf("@"), 0));
+  if (before !== "") {
+    const isSecret = before !== REDACTED && (before.includes(":") || (before.length >= 16 && looksOpaque(before)));
+    return isSecret ? { from, to: from + before.length } : undefined;
   }
-  const isSecret = /:|%(?:25){0,3}3A/i.test(before) || (before.length >= 16 && looksOpaque(before));
-  return isSecret && before !== REDACTED ? { from, to: from + before.length } : undefined;
+  const slashed = endOf(USERINFO_SLASHED, text, from);
+  if (slashed >= 0) return { from, to: slashed };
+  return end === text.length && CUT_USERINFO.test(authority) ? { from, to: end } : undefined;
 }
 
-/** What else a `:` or `%` may be part of, where the options ask for it. */
-function address({ text, rules }: Scan, at: number): Span | undefined {
-  if (rules.emails && text[at] === "%") {
-    const domain = endOf(ENCODED_AT, text, at);
-    return domain < 0 ? undefined : email(text, at, domain);
-  }
-  return rules.ips && text[at] === ":" ? ipv6(text, at) : undefined;
-}
-
-function email(text: string, at: number, domain: number): Span | undefined {
+function email({ text, rules }: Search, at: number): Span | undefined {
+  if (!rules.emails) return undefined;
   let from = at;
   while (at - from < 64 && /[^\s"'`<>()[\]{}\\,;:/@?&=#|]/.test(text.charAt(from - 1))) from--;
-  const to = endOf(EMAIL_DOMAIN, text, domain);
+  const to = endOf(EMAIL_DOMAIN, text, at + 1);
   return from === at || to < 0 ? undefined : { from, to };
 }
 
 /** Eight groups, or fewer around `::`. Times (`12:30:45`) have too few, names (`Face::Bad`) no digit. */
-function ipv6(text: string, at: number): Span | undefined {
+function ipv6({ text, rules }: Search, at: number): Span | undefined {
+  if (!rules.ips || text[at] !== ":") return undefined;
   let from = at;
   while (at - from < 4 && /[\da-f]/i.test(text.charAt(from - 1))) from--;
   const to = /[\w:.]/.test(text.charAt(from - 1)) ? -1 : endOf(IPV6, text, from);
@@ -269,23 +281,22 @@ function ipv6(text: string, at: number): Span | undefined {
 }
 
 /** Digits within an id or a decimal are neither a card nor an address. */
-function lookAtDigits(state: Scan, at: number): number {
-  const { text, rules } = state;
-  if (text[at - 1] === "%") return at + 2; // %20 and the like: what follows begins something new
+function lookAtDigits(search: Search, at: number): number {
+  const { text, rules } = search;
   if (!isInsideWord(text, at) && !(text[at - 1] === "." && isDigit(text.charCodeAt(at - 2)))) {
     const to = Math.max(cardNumberEnd(text, at), rules.ips ? endOf(IPV4, text, at) : -1);
-    if (to >= 0) return hide(state, at, { from: at, to });
+    if (to >= 0) return note(search, at, { from: at, to });
   }
   let end = at + 1;
   while (isDigit(text.charCodeAt(end))) end++;
   return end;
 }
 
-/** A letter or digit stands before `at`, other than that of an escaped line break or a URL-encoded character. */
+/** A letter or digit stands before `at`, other than that of an escaped line break. */
 function isInsideWord(text: string, at: number): boolean {
   const code = text.charCodeAt(at - 1);
   const isWord = isDigit(code) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122);
-  return isWord && !/(?:\\[nrt]|%[\dA-F]{2})$/i.test(text.slice(Math.max(0, at - 3), at));
+  return isWord && !/\\[nrt]/.test(text.slice(Math.max(0, at - 2), at));
 }
 
 /** Where a sticky pattern that matches at `at` ends, or -1. */
@@ -313,7 +324,6 @@ function buildAnchors(): Uint8Array {
   };
   const any = String.fromCharCode(...Array.from({ length: 128 }, (_, code) => code));
   mark(":=>", any, SEPARATOR);
-  mark("%", "234", SEPARATOR);
   mark("@", any, AT_SIGN);
   mark("0123456789", "0123456789.", DIGITS);
   mark("Bb", "EeAa", AUTH_WORD);

@@ -18,7 +18,7 @@ export function parseStack(stack: string): readonly StackFrame[] {
 }
 
 /** Far more than the frames that are kept need. */
-const MAX_LENGTH = 262_144;
+const MAX_LENGTH = 131_072;
 
 /** Whole lines from either end. */
 function ends(stack: string): string {

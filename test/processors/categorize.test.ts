@@ -197,6 +197,11 @@ test("what is known of an error decides before where it was reported from", () =
   assert.equal(categoryOf(new Error("CUDA out of memory"), report), "resource_exhausted");
 });
 
+test("words are a better cause than a 5xx, not than a 4xx", () => {
+  assert.equal(categoryOf(shaped("GpuError", "CUDA out of memory", { status: 503 })), "resource_exhausted");
+  assert.equal(categoryOf(shaped("GpuError", "CUDA out of memory", { status: 404 })), "http_client_error");
+});
+
 test("a code that a message quotes decides before the message's words", () => {
   const message = "request failed: ECONNREFUSED (rate limit may apply)";
   assert.equal(categoryOf(shaped("UpstreamFailure", message)), "network_connection");

@@ -349,6 +349,7 @@ async function ioredisWithoutServer(): Promise<unknown> {
     port: await closedPort(),
     host: "127.0.0.1",
     maxRetriesPerRequest: 0,
+    disconnectTimeout: 10,
     retryStrategy: () => 1,
   });
   client.on("error", () => {});
@@ -374,7 +375,13 @@ async function fromRedis(driver: "ioredis" | "redis", reply: string): Promise<un
   });
   return withServer(server, async (port) => {
     if (driver === "ioredis") {
-      const client = new Redis({ port, host: "127.0.0.1", enableReadyCheck: false, disableClientInfo: true });
+      const client = new Redis({
+        port,
+        host: "127.0.0.1",
+        enableReadyCheck: false,
+        disableClientInfo: true,
+        disconnectTimeout: 10,
+      });
       const error = await thrownBy(() => client.get("x"));
       client.disconnect();
       return error;

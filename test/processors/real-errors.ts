@@ -117,7 +117,7 @@ const resourceErrors: readonly RealError[] = [
   {
     category: "resource_limit",
     title: "a string longer than V8 allows",
-    make: () => thrownBy(() => Buffer.alloc(0x2000_0000).toString("latin1")),
+    make: () => thrownBy(() => "x".repeat(2 ** 30)),
   },
   {
     category: "resource_limit",
@@ -193,7 +193,11 @@ const workerErrors: readonly RealError[] = [
     title: "a worker of a relative path",
     make: () => thrownBy(() => new Worker("worker.js")),
   },
-  { category: "worker_other", title: "a signal to a process that is gone", make: () => thrownBy(() => process.kill(2 ** 30, 0)) },
+  {
+    category: "worker_other",
+    title: "a signal to a process that is gone",
+    make: () => thrownBy(() => process.kill(2 ** 30, 0)),
+  },
   {
     category: "worker_other",
     title: "a message that cannot be cloned",

@@ -10,13 +10,32 @@ test("of a long stack the first 25 and the last 25 frames are kept", () => {
   const stack = `RangeError: deep\n${Array.from({ length: 20_000 }, (_, n) => frame(n + 1)).join("")}`;
   const lines = parseStack(stack).map(({ line }) => line);
   assert.equal(lines.length, 50);
-  assert.deepEqual(lines.slice(0, 25), Array.from({ length: 25 }, (_, n) => n + 1));
-  assert.deepEqual(lines.slice(25), Array.from({ length: 25 }, (_, n) => 19_976 + n));
+  assert.deepEqual(
+    lines.slice(0, 25),
+    Array.from({ length: 25 }, (_, n) => n + 1),
+  );
+  assert.deepEqual(
+    lines.slice(25),
+    Array.from({ length: 25 }, (_, n) => 19_976 + n),
+  );
+});
+
+test("a stack that redaction has cut keeps the frames on both sides of the gap", () => {
+  const frames = parseStack(`Error: x\n${frame(1)}    ... frames omitted ...\n${frame(9)}`);
+  assert.deepEqual(
+    frames.map(({ line }) => line),
+    [1, 9],
+  );
 });
 
 test("exactly 50 frames are all kept, in order", () => {
-  const lines = parseStack(`Error\n${Array.from({ length: 50 }, (_, n) => frame(n + 1)).join("")}`).map(({ line }) => line);
-  assert.deepEqual(lines, Array.from({ length: 50 }, (_, n) => n + 1));
+  const lines = parseStack(`Error\n${Array.from({ length: 50 }, (_, n) => frame(n + 1)).join("")}`).map(
+    ({ line }) => line,
+  );
+  assert.deepEqual(
+    lines,
+    Array.from({ length: 50 }, (_, n) => n + 1),
+  );
 });
 
 test("text that is no stack has no frames", () => {
@@ -38,8 +57,38 @@ test("text that is no stack has no frames", () => {
 });
 
 test("any text is parsed, the same each time, into at most 50 frames", () => {
-  const piece = fc.constantFrom("    at ", "async ", "new ", "f", " (", ")", "/a b/c.js", ":1", ":1:2", "\n", "\r\n", "eval at ", "<anonymous>", "), ", "index 0", " [as x]", "wasm-function[1]", ":0xff", "file:///", "%", "node_modules/", "\\", "?", "{", "…", "\ud800");
-  const text = fc.oneof(fc.string({ unit: "binary" }), fc.array(piece, { maxLength: 60 }).map((pieces) => pieces.join("")));
+  const piece = fc.constantFrom(
+    "    at ",
+    "async ",
+    "new ",
+    "f",
+    " (",
+    ")",
+    "/a b/c.js",
+    ":1",
+    ":1:2",
+    "\n",
+    "\r\n",
+    "eval at ",
+    "<anonymous>",
+    "), ",
+    "index 0",
+    " [as x]",
+    "wasm-function[1]",
+    ":0xff",
+    "file:///",
+    "%",
+    "node_modules/",
+    "\\",
+    "?",
+    "{",
+    "…",
+    "\ud800",
+  );
+  const text = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.array(piece, { maxLength: 60 }).map((pieces) => pieces.join("")),
+  );
   fc.assert(
     fc.property(text, (stack) => {
       const frames = parseStack(stack);
@@ -55,8 +104,33 @@ test("any text is parsed, the same each time, into at most 50 frames", () => {
 
 test("hostile stacks take time in proportion to their length", () => {
   const units = [
-    ...["    at f (/a/b.js:1:2)\n", "    at f (/a/b.js:1:2)\nx\n", "    at home\n", "    at a:0x1\n", "at ", " ", "\n", "\t\r", "caused by\n"],
-    ...["(", " (", ":1", ":0x", "/a", "\\a", "), ", "eval at ", "eval at a (", "wasm-function[", "node_modules/", "%", "://", "-"],
+    ...[
+      "    at f (/a/b.js:1:2)\n",
+      "    at f (/a/b.js:1:2)\nx\n",
+      "    at home\n",
+      "    at a:0x1\n",
+      "at ",
+      " ",
+      "\n",
+      "\t\r",
+      "caused by\n",
+    ],
+    ...[
+      "(",
+      " (",
+      ":1",
+      ":0x",
+      "/a",
+      "\\a",
+      "), ",
+      "eval at ",
+      "eval at a (",
+      "wasm-function[",
+      "node_modules/",
+      "%",
+      "://",
+      "-",
+    ],
   ];
   for (const unit of units) {
     assertLinear((text) => parseStack(text), unit, 200_000);

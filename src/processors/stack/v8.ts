@@ -66,7 +66,7 @@ function frameLines(stack: string): readonly number[] {
         if (last.length >= 16 * EDGE_FRAMES) last = last.slice(-EDGE_FRAMES);
       }
     } else if (first.length > 0 && beginsCause(stack, text)) break;
-    // Node prints "... 3 lines matching cause stack trace ..." within a run.
+    // Node prints "... 3 lines matching cause stack trace ..." within a run, and redaction leaves a like mark where it cut.
     else if (inRun && !stack.startsWith("... ", text)) inRun = false;
   }
   return first.concat(last.slice(-EDGE_FRAMES));

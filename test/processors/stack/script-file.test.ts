@@ -33,7 +33,12 @@ test("a module keeps its name on every host, in every layout and release", () =>
 test("different files of an application have different modules", () => {
   const files = [
     ...["/app/src/orders/save.js", "/app/src/orders/load.js", "/app/src/users/save.js", "/app/src/v1/orders/save.js"],
-    ...["/repo/packages/a/src/index.js", "/repo/packages/b/src/index.js", "/app/order-service.js", "/app/order-service2.js"],
+    ...[
+      "/repo/packages/a/src/index.js",
+      "/repo/packages/b/src/index.js",
+      "/app/order-service.js",
+      "/app/order-service2.js",
+    ],
   ];
   assert.equal(new Set(files.map((file) => scriptFile(file).module)).size, files.length);
 });
@@ -53,7 +58,8 @@ test("a package is named, whoever installed it and where", () => {
 });
 
 test("code of the runtime has one name before and after the node: prefix", () => {
-  for (const file of ["node:internal/timers", "internal/timers.js"]) assert.equal(scriptFile(file).module, "node:internal/timers");
+  for (const file of ["node:internal/timers", "internal/timers.js"])
+    assert.equal(scriptFile(file).module, "node:internal/timers");
   for (const file of ["node:events", "events.js"]) assert.equal(scriptFile(file).module, "node:events");
   assert.equal(scriptFile("cart.js").inApp, true);
 });

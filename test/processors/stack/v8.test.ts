@@ -18,40 +18,192 @@ const GOLDEN: readonly Row[] = [
   ["at Array.map (<anonymous>)", "Array.map", "<anonymous>", "<anonymous>", 0, 0, false],
   ["at Array.forEach (native)", "Array.forEach", "<anonymous>", "<anonymous>", 0, 0, false],
   ["at <anonymous>", "<anonymous>", "<anonymous>", "<anonymous>", 0, 0, false],
-  ["at Object.<anonymous> (/srv/shop/src/main.js:1:7)", "Object.<anonymous>", "main", "/srv/shop/src/main.js", 1, 7, true],
+  [
+    "at Object.<anonymous> (/srv/shop/src/main.js:1:7)",
+    "Object.<anonymous>",
+    "main",
+    "/srv/shop/src/main.js",
+    1,
+    7,
+    true,
+  ],
   ["at Cart.add [as put] (/srv/shop/src/cart.js:4:9)", "Cart.add", "cart", "/srv/shop/src/cart.js", 4, 9, true],
   ["at get total [as total] (/srv/shop/src/cart.js:4:9)", "get total", "cart", "/srv/shop/src/cart.js", 4, 9, true],
   ["at Cart.#sum (/srv/shop/src/cart.js:4:9)", "Cart.#sum", "cart", "/srv/shop/src/cart.js", 4, 9, true],
-  ["at Cart.<computed> [as sum] (/srv/shop/src/cart.js:4:9)", "Cart.<computed>", "cart", "/srv/shop/src/cart.js", 4, 9, true],
+  [
+    "at Cart.<computed> [as sum] (/srv/shop/src/cart.js:4:9)",
+    "Cart.<computed>",
+    "cart",
+    "/srv/shop/src/cart.js",
+    4,
+    9,
+    true,
+  ],
   ["at /srv/shop/src/cart.js:10:5", "<anonymous>", "cart", "/srv/shop/src/cart.js", 10, 5, true],
   ["at async /srv/shop/src/cart.js:10:5", "<anonymous>", "cart", "/srv/shop/src/cart.js", 10, 5, true],
   ["at file:///srv/shop/src/cart.mjs:10:5", "<anonymous>", "cart", "/srv/shop/src/cart.mjs", 10, 5, true],
   ["at f (file:///srv/my%20shop/src/cart.mjs?v=2:10:5)", "f", "cart", "/srv/my shop/src/cart.mjs", 10, 5, true],
   ["at f (file:///C:/shop/src/cart.mjs:10:5)", "f", "cart", "C:/shop/src/cart.mjs", 10, 5, true],
   ["at f (C:\\Users\\ann\\shop\\src\\cart.js:10:5)", "f", "cart", "C:/Users/ann/shop/src/cart.js", 10, 5, true],
-  ["at f (/srv/my shop (old)/src/cart (2).js:10:5)", "f", "cart (2)", "/srv/my shop (old)/src/cart (2).js", 10, 5, true],
-  ["at /srv/my shop (old)/src/cart (2).js:10:5", "<anonymous>", "cart (2)", "/srv/my shop (old)/src/cart (2).js", 10, 5, true],
-  ["at eval (eval at run (/srv/shop/src/rules.js:7:3), <anonymous>:1:9)", "eval", "rules", "/srv/shop/src/rules.js", 7, 3, true],
-  ["at a (eval at b (eval at c (/srv/shop/src/rules.js:7:3)), <anonymous>:1:9)", "a", "rules", "/srv/shop/src/rules.js", 7, 3, true],
-  ["at a (eval at b (eval at c (/srv/shop/src/rules.js:7:3), <anonymous>:2:2), <anonymous>:1:9)", "a", "rules", "/srv/shop/src/rules.js", 7, 3, true],
+  [
+    "at f (/srv/my shop (old)/src/cart (2).js:10:5)",
+    "f",
+    "cart (2)",
+    "/srv/my shop (old)/src/cart (2).js",
+    10,
+    5,
+    true,
+  ],
+  [
+    "at /srv/my shop (old)/src/cart (2).js:10:5",
+    "<anonymous>",
+    "cart (2)",
+    "/srv/my shop (old)/src/cart (2).js",
+    10,
+    5,
+    true,
+  ],
+  [
+    "at eval (eval at run (/srv/shop/src/rules.js:7:3), <anonymous>:1:9)",
+    "eval",
+    "rules",
+    "/srv/shop/src/rules.js",
+    7,
+    3,
+    true,
+  ],
+  [
+    "at a (eval at b (eval at c (/srv/shop/src/rules.js:7:3)), <anonymous>:1:9)",
+    "a",
+    "rules",
+    "/srv/shop/src/rules.js",
+    7,
+    3,
+    true,
+  ],
+  [
+    "at a (eval at b (eval at c (/srv/shop/src/rules.js:7:3), <anonymous>:2:2), <anonymous>:1:9)",
+    "a",
+    "rules",
+    "/srv/shop/src/rules.js",
+    7,
+    3,
+    true,
+  ],
   ["at a (eval at b (/srv/shop/src/rules.js:7:3), discount.js:1:9)", "a", "discount", "discount.js", 1, 9, true],
   ["at eval (<anonymous>:1:9)", "eval", "<anonymous>", "<anonymous>", 1, 9, false],
-  ["at eval (webpack-internal:///./src/pages/cart.tsx:12:11)", "eval", "pages/cart", "webpack-internal:///./src/pages/cart.tsx", 12, 11, true],
-  ["at Page (webpack-internal:///(rsc)/./app/cart/page.tsx:5:9)", "Page", "cart/page", "webpack-internal:///(rsc)/./app/cart/page.tsx", 5, 9, true],
+  [
+    "at eval (webpack-internal:///./src/pages/cart.tsx:12:11)",
+    "eval",
+    "pages/cart",
+    "webpack-internal:///./src/pages/cart.tsx",
+    12,
+    11,
+    true,
+  ],
+  [
+    "at Page (webpack-internal:///(rsc)/./app/cart/page.tsx:5:9)",
+    "Page",
+    "cart/page",
+    "webpack-internal:///(rsc)/./app/cart/page.tsx",
+    5,
+    9,
+    true,
+  ],
   ["at f (webpack://shop/./src/cart.ts?a1b2:3:4)", "f", "cart", "webpack://shop/./src/cart.ts", 3, 4, true],
-  ["at App (http://localhost:5173/src/App.tsx?t=1700000000000:7:9)", "App", "App", "http://localhost:5173/src/App.tsx", 7, 9, true],
-  ["at h (http://localhost:5173/node_modules/.vite/deps/chunk-ABCD1234.js?v=5f6a:7:9)", "h", ".vite", "node_modules/.vite/deps/chunk-ABCD1234.js", 7, 9, false],
-  ["at https://shop.example/assets/index-BX3kq9aF.js:1:4711", "<anonymous>", "assets/index", "https://shop.example/assets/index-BX3kq9aF.js", 1, 4711, true],
-  ["at process.processTicksAndRejections (node:internal/process/task_queues:95:5)", "process.processTicksAndRejections", "node:internal/process/task_queues", "node:internal/process/task_queues", 95, 5, false],
-  ["at listOnTimeout (internal/timers.js:554:17)", "listOnTimeout", "node:internal/timers", "internal/timers.js", 554, 17, false],
+  [
+    "at App (http://localhost:5173/src/App.tsx?t=1700000000000:7:9)",
+    "App",
+    "App",
+    "http://localhost:5173/src/App.tsx",
+    7,
+    9,
+    true,
+  ],
+  [
+    "at h (http://localhost:5173/node_modules/.vite/deps/chunk-ABCD1234.js?v=5f6a:7:9)",
+    "h",
+    ".vite",
+    "node_modules/.vite/deps/chunk-ABCD1234.js",
+    7,
+    9,
+    false,
+  ],
+  [
+    "at https://shop.example/assets/index-BX3kq9aF.js:1:4711",
+    "<anonymous>",
+    "assets/index",
+    "https://shop.example/assets/index-BX3kq9aF.js",
+    1,
+    4711,
+    true,
+  ],
+  [
+    "at process.processTicksAndRejections (node:internal/process/task_queues:95:5)",
+    "process.processTicksAndRejections",
+    "node:internal/process/task_queues",
+    "node:internal/process/task_queues",
+    95,
+    5,
+    false,
+  ],
+  [
+    "at listOnTimeout (internal/timers.js:554:17)",
+    "listOnTimeout",
+    "node:internal/timers",
+    "internal/timers.js",
+    554,
+    17,
+    false,
+  ],
   ["at Socket.emit (events.js:198:13)", "Socket.emit", "node:events", "events.js", 198, 13, false],
-  ["at next (/app/node_modules/express/lib/router/route.js:149:13)", "next", "express", "node_modules/express/lib/router/route.js", 149, 13, false],
-  ["at q (/app/node_modules/.pnpm/pg@8.11.3/node_modules/pg/lib/client.js:1:2)", "q", "pg", "node_modules/pg/lib/client.js", 1, 2, false],
-  ["at q (/app/node_modules/@scope/name/index.js:1:2)", "q", "@scope/name", "node_modules/@scope/name/index.js", 1, 2, false],
+  [
+    "at next (/app/node_modules/express/lib/router/route.js:149:13)",
+    "next",
+    "express",
+    "node_modules/express/lib/router/route.js",
+    149,
+    13,
+    false,
+  ],
+  [
+    "at q (/app/node_modules/.pnpm/pg@8.11.3/node_modules/pg/lib/client.js:1:2)",
+    "q",
+    "pg",
+    "node_modules/pg/lib/client.js",
+    1,
+    2,
+    false,
+  ],
+  [
+    "at q (/app/node_modules/@scope/name/index.js:1:2)",
+    "q",
+    "@scope/name",
+    "node_modules/@scope/name/index.js",
+    1,
+    2,
+    false,
+  ],
   ["at q (C:\\app\\node_modules\\pg\\lib\\client.js:1:2)", "q", "pg", "node_modules/pg/lib/client.js", 1, 2, false],
-  ["at s (/app/node_modules/@opentelemetry/api/build/src/x.js:1:2)", "s", "@opentelemetry/api", "node_modules/@opentelemetry/api/build/src/x.js", 1, 2, false],
+  [
+    "at s (/app/node_modules/@opentelemetry/api/build/src/x.js:1:2)",
+    "s",
+    "@opentelemetry/api",
+    "node_modules/@opentelemetry/api/build/src/x.js",
+    1,
+    2,
+    false,
+  ],
   ["at s (/opt/tools/seismo/dist/index.js:1:2)", "s", "index", "/opt/tools/seismo/dist/index.js", 1, 2, false],
-  ["at main (wasm://wasm/game-5f6a1b2c:wasm-function[3]:0x1a2b)", "main", "wasm-game", "wasm://wasm/game-5f6a1b2c", 0, 0x1a2b, true],
+  [
+    "at main (wasm://wasm/game-5f6a1b2c:wasm-function[3]:0x1a2b)",
+    "main",
+    "wasm-game",
+    "wasm://wasm/game-5f6a1b2c",
+    0,
+    0x1a2b,
+    true,
+  ],
   ["at wasm://wasm/5f6a1b2c:wasm-function[3]:0xfe", "wasm-function[3]", "wasm", "wasm://wasm/5f6a1b2c", 0, 0xfe, true],
   ["at f (evalmachine.<anonymous>:1:20)", "f", "evalmachine.<anonymous>", "evalmachine.<anonymous>", 1, 20, true],
   ["at [eval]-wrapper:6:24", "<anonymous>", "[eval]-wrapper", "[eval]-wrapper", 6, 24, false],
@@ -70,7 +222,9 @@ test("each kind of frame line is read", () => {
 const names = (stack: string): string[] => parseV8(stack).map((frame) => frame.function);
 
 test("lines of the message that look like frames are no frames", () => {
-  assert.deepEqual(names("Error: one\n    at fake (/x/y.js:1:2)\n    at home\ntwo\n    at real (/app/a.js:3:4)"), ["real"]);
+  assert.deepEqual(names("Error: one\n    at fake (/x/y.js:1:2)\n    at home\ntwo\n    at real (/app/a.js:3:4)"), [
+    "real",
+  ]);
   assert.deepEqual(names("Error: we met\n    at noon\n    at real (/app/a.js:3:4)"), ["real"]);
   assert.deepEqual(names("Error: look\n    at 5"), []);
 });
@@ -82,7 +236,13 @@ test("prose behind the frames does not hide them", () => {
 test("the frames of a cause are not those of the error", () => {
   const frames = "    at outer (/app/a.js:3:4)\n";
   const cause = "Error: y\n    at inner (/app/b.js:5:6)";
-  for (const mark of ["Caused by: ", "caused by: ", "  [cause]: ", "From previous event:\n", "  code: 'X',\n  [cause]: "]) {
+  for (const mark of [
+    "Caused by: ",
+    "caused by: ",
+    "  [cause]: ",
+    "From previous event:\n",
+    "  code: 'X',\n  [cause]: ",
+  ]) {
     assert.deepEqual(names(`Error: x\n${frames}${mark}${cause}`), ["outer"], mark);
   }
   const printed = `Error: x\n${frames}    ... 2 lines matching cause stack trace ...\n    at last (/app/a.js:9:9) {\n  [cause]: ${cause} {`;
@@ -150,9 +310,15 @@ test("errors that are really thrown give their functions", () => {
   const [check, add] = thrownBy(() => new Cart().add("x"));
   assert.match(check ?? "", /#check$/);
   assert.equal(add, "Cart.add");
-  const mapped = thrownBy(() => [1].map(function each() { throw new Error("map"); }));
+  const mapped = thrownBy(() =>
+    [1].map(function each() {
+      throw new Error("map");
+    }),
+  );
   assert.deepEqual(mapped.slice(0, 2), ["each", "Array.map"]);
-  const reviver = function revive(): never { throw new Error("parse"); };
+  const reviver = function revive(): never {
+    throw new Error("parse");
+  };
   assert.deepEqual(thrownBy(() => JSON.parse("{}", reviver)).slice(0, 2), ["Object.revive", "JSON.parse"]);
 });
 
@@ -190,7 +356,10 @@ async function second(): Promise<void> {
 test("asynchronous callers are read across Promise.all", async () => {
   await assert.rejects(second, (error: Error) => {
     const frames = parseV8(error.stack ?? "").filter((frame) => !frame.module.startsWith("node:"));
-    assert.deepEqual(frames.slice(0, 3).map((frame) => frame.function), ["first", "Promise.all", "second"]);
+    assert.deepEqual(
+      frames.slice(0, 3).map((frame) => frame.function),
+      ["first", "Promise.all", "second"],
+    );
     return true;
   });
 });

@@ -1,0 +1,141 @@
+/**
+ * The demo as a whole: the world outside, three services with Seismo in front of each, and the traffic.
+ *
+ *   traffic ─► shop ─► orders ─► database           /metrics of each ─► counted
+ *      │  └──► pool ─► workers, threads                                   ‖ ?
+ *      └──────────────────────────────────────────────────────────────► made
+ */
+import { lookup } from "node:dns/promises";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { ACTIONS, type Action, type ServiceName } from "./actions";
+import type { MadeFailures } from "./comparison";
+import { startOutside, UNKNOWN_HOST } from "./outside";
+import { readMetrics, type Sample } from "./readings";
+import { type ServiceProcess, startService } from "./service-process";
+import { createTraffic } from "./traffic";
+
+export interface DemoOptions {
+  /** Web requests in a second. Default 15. */
+  readonly rate?: number;
+  /** Decides the order of the traffic. Default 1. */
+  readonly seed?: number;
+  /** The shop's. Default 0, a free one. */
+  readonly port?: number;
+  /** Gives up the start. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Demo {
+  readonly services: readonly Pick<ServiceProcess, "name" | "pid" | "url" | "metricsUrl">[];
+  /** Journals, logs and what the services print; a folder for each service. */
+  readonly folder: string;
+  /** Resolves, with a message for people, when a service ends by itself. */
+  readonly died: Promise<string>;
+  /** What this machine cannot fail at, and why. */
+  readonly skipped: readonly string[];
+  /** Resolves when the time is over, or the signal says so, and all answers are in. */
+  generate(forMillis: number, signal?: AbortSignal): Promise<void>;
+  /** The failures made so far, each at the service where it began. */
+  expected(): readonly MadeFailures[];
+  problems(): readonly string[];
+  read(): Promise<readonly Sample[]>;
+  /** The counts, when they no longer change. */
+  settled(): Promise<readonly Sample[]>;
+  /** Ends everything that was started. `keepFolder`: but for what was written. */
+  stop(options?: { readonly keepFolder?: boolean }): Promise<void>;
+}
+
+const DEFAULT_RATE = 15;
+
+/** Resolves when all services are ready. Whatever fails, nothing is left running. */
+export async function startDemo(options: DemoOptions = {}): Promise<Demo> {
+  const { rate = DEFAULT_RATE, seed = 1, port = 0, signal } = options;
+  const folder = mkdtempSync(join(tmpdir(), "seismo-demo-"));
+  const ends: (() => Promise<void>)[] = [];
+  const stop = async ({ keepFolder = false } = {}): Promise<void> => {
+    for (const end of ends.splice(0).reverse()) await end();
+    if (!keepFolder) rmSync(folder, { recursive: true, force: true });
+  };
+  const start = async (name: ServiceName, script: string, settings: { readonly [name: string]: string }, at = 0) => {
+    signal?.throwIfAborted();
+    const own = join(folder, name);
+    mkdirSync(own);
+    const service = await startService({ name, script, port: at, settings, folder: own });
+    ends.push(service.stop);
+    return service;
+  };
+
+  try {
+    const outside = await startOutside();
+    ends.push(outside.close);
+    const orders = await start("orders", "orders.js", outside.settings);
+    const [shop, pool] = await Promise.all([
+      start("shop", "shop.js", { ...outside.settings, ORDERS_URL: orders.url }, port),
+      start("pool", "worker-pool.js", {}),
+    ]);
+    const services = [shop, orders, pool];
+    const { actions, skipped } = await possibleActions();
+    let number = 0;
+    const around = { urls: { shop: shop.url, orders: orders.url, pool: pool.url }, next: () => ++number };
+    const traffic = createTraffic({ actions, around, rate, seed });
+    const read = (): Promise<readonly Sample[]> => readMetrics(services.map(({ metricsUrl }) => metricsUrl));
+    return {
+      services,
+      folder,
+      died: Promise.race(services.map((service) => service.died)),
+      skipped,
+      generate: traffic.run,
+      expected: traffic.made,
+      problems: traffic.problems,
+      read,
+      settled: () => settle(read),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+const NAME_SERVER_MILLIS = 3_000;
+
+/** Some networks answer for every name, and some never answer. */
+async function possibleActions(): Promise<{
+  readonly actions: readonly Action[];
+  readonly skipped: readonly string[];
+}> {
+  const outcome = await Promise.race([
+    lookup(UNKNOWN_HOST).then(
+      () => "the name server here knows every name",
+      () => undefined,
+    ),
+    delay(NAME_SERVER_MILLIS, "the name server here does not answer", { ref: false }),
+  ]);
+  if (outcome === undefined) return { actions: ACTIONS, skipped: [] };
+  const isPossible = ({ makes }: Action): boolean => makes.every(({ category }) => category !== "network_dns");
+  return { actions: ACTIONS.filter(isPossible), skipped: [`network_dns: ${outcome}`] };
+}
+
+const LOOK_MILLIS = 400;
+/** A failure may wait a second for its error, and a busy machine longer. */
+const EQUAL_LOOKS = 4;
+const MAX_LOOKS = 40;
+
+async function settle(read: () => Promise<readonly Sample[]>): Promise<readonly Sample[]> {
+  let last: readonly Sample[] = [];
+  let equal = 0;
+  for (let looks = 0; looks < MAX_LOOKS && equal < EQUAL_LOOKS; looks++) {
+    const samples = await read();
+    equal = errorsOf(samples) === errorsOf(last) ? equal + 1 : 0;
+    last = samples;
+    await delay(LOOK_MILLIS);
+  }
+  return last;
+}
+
+function errorsOf(samples: readonly Sample[]): string {
+  return JSON.stringify(samples.filter(({ name }) => name === "seismo_errors_total"));
+}

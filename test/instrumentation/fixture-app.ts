@@ -1,0 +1,196 @@
+/**
+ * Runs a fixture application as its own process, the way that a user would: `node --require seismo/register app.js`.
+ * The journal that it leaves when it has ended is the exact record of what was counted.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ParsedSample, parseExposition } from "../exporter/parse-exposition";
+
+export interface FixtureOptions {
+  /** `none` runs the application bare. */
+  readonly register?: "require" | "import" | "none";
+  readonly env?: { readonly [name: string]: string };
+  readonly args?: readonly string[];
+  readonly nodeArgs?: readonly string[];
+  /** Also told apart in one folder: applications that share it. */
+  readonly cwd?: string;
+}
+
+export interface FixtureApp {
+  readonly process: ChildProcess;
+  readonly folder: string;
+  /** Waits for a line of the application's output and returns what the pattern's first group caught. */
+  line(pattern: RegExp, from?: "stdout" | "stderr"): Promise<string>;
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  fetch(path: string, options?: FetchOptions): Promise<Answer>;
+  /** The samples of one metric, without prefix, as OpenMetrics. */
+  samples(metric: string): Promise<readonly ParsedSample[]>;
+  /** Waits for the process to end by itself. */
+  ended(): Promise<Ended>;
+  /** Ends it by SIGTERM. */
+  stop(): Promise<Ended>;
+}
+
+export interface FetchOptions {
+  readonly method?: string;
+  readonly headers?: OutgoingHttpHeaders;
+  readonly body?: string | Buffer;
+}
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** All that the journals of this application and its workers hold. */
+  readonly events: readonly JournalEvent[];
+}
+/** The fields of a journal line that tests look at. */
+export interface JournalEvent {
+  readonly [field: string]: unknown;
+  readonly error_type: string;
+  readonly error_message: string;
+  readonly error_category: string;
+  readonly severity: string;
+  readonly origin: string;
+  readonly fingerprint: string;
+  readonly request_id: string | null;
+}
+
+const DEADLINE_MILLIS = 20_000;
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** `fixture`: a file of test/fixtures. */
+export function runFixture(fixture: string, options: FixtureOptions = {}): FixtureApp {
+  const folder = mkdtempSync(join(tmpdir(), "seismo-fixture-"));
+  const register = options.register ?? "require";
+  const flags = register === "none" ? [] : [`--${register}`, "seismo/register"];
+  const file = join(process.cwd(), "test", "fixtures", fixture);
+  const child = spawn(process.execPath, [...flags, ...(options.nodeArgs ?? []), file, ...(options.args ?? [])], {
+    cwd: options.cwd ?? process.cwd(),
+    env: {
+      PATH: process.env["PATH"],
+      HOME: folder,
+      OTEL_SERVICE_NAME: "fixture",
+      SEISMO_METRICS_PORT: "0",
+      SEISMO_JOURNAL_PATH: join(folder, "journal.jsonl"),
+      SEISMO_JOURNAL_FALLBACK_PATH: join(folder, "fallback.txt"),
+      LOG_FILE_PATH: join(folder, "seismo.log"),
+      ...options.env,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  running.add(child);
+  const output = { stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output.stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    output.stderr += text;
+  });
+  const closed = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    child.once("close", (code, signal) => {
+      running.delete(child);
+      resolve({ code, signal });
+    });
+  });
+
+  async function line(pattern: RegExp, from: "stdout" | "stderr" = "stdout"): Promise<string> {
+    return eventually(`a line ${pattern}`, () => pattern.exec(output[from])?.[1], () => JSON.stringify(output));
+  }
+
+  async function ended(): Promise<Ended> {
+    const timer = setTimeout(() => child.kill("SIGKILL"), DEADLINE_MILLIS);
+    const result = await closed;
+    clearTimeout(timer);
+    const events = readJournals(folder);
+    rmSync(folder, { recursive: true, force: true });
+    return { ...result, ...output, events };
+  }
+
+  return {
+    process: child,
+    folder,
+    line,
+    stdout: () => output.stdout,
+    stderr: () => output.stderr,
+    fetch: async (path, fetchOptions = {}) => send(Number(await line(/listening (\d+)/)), path, fetchOptions),
+    async samples(metric) {
+      const port = Number(await line(/metrics on http:\/\/127\.0\.0\.1:(\d+)\/metrics/, "stderr"));
+      const { body } = await send(port, "/metrics", { headers: { accept: "application/openmetrics-text" } });
+      return parseExposition(body, "openmetrics").get(`seismo_${metric}`)?.samples ?? [];
+    },
+    ended,
+    stop() {
+      child.kill("SIGTERM");
+      return ended();
+    },
+  };
+}
+
+/** The sum of the samples that carry all these labels. */
+export function sum(samples: readonly ParsedSample[], labels: { readonly [name: string]: string } = {}): number {
+  return samples
+    .filter((sample) => Object.entries(labels).every(([name, value]) => sample.labels[name] === value))
+    .reduce((total, sample) => total + sample.value, 0);
+}
+
+/** Asks again until there is an answer; fails after 20 s, with what `detail` says. */
+export async function eventually<T>(
+  what: string,
+  ask: () => T | undefined | Promise<T | undefined>,
+  detail: () => string = () => "",
+): Promise<T> {
+  const deadline = Date.now() + DEADLINE_MILLIS;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    if (Date.now() > deadline) throw new Error(`${what} did not come: ${detail()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** One request on a connection of its own. */
+export function send(port: number, path: string, options: FetchOptions = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request(
+      {
+        host: "127.0.0.1",
+        port,
+        path,
+        method: options.method ?? "GET",
+        agent: false,
+        ...(options.headers === undefined ? {} : { headers: options.headers }),
+      },
+      (response) => {
+        let body = "";
+        response.setEncoding("utf8").on("data", (text: string) => {
+          body += text;
+        });
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
+        response.on("error", reject);
+      },
+    );
+    outgoing.on("error", reject);
+    outgoing.end(options.body);
+  });
+}
+
+function readJournals(folder: string): JournalEvent[] {
+  return readdirSync(folder)
+    .filter((name) => name.includes("journal"))
+    .flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n"))
+    .filter((text) => text !== "")
+    .map((text) => JSON.parse(text) as JournalEvent); // the journal's own format
+}

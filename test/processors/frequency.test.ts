@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { createFrequency } from "../../src/processors/frequency";
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const START = Date.UTC(2026, 0, 1);
+
+test("a fingerprint is new once", () => {
+  const frequency = createFrequency();
+  assert.deepEqual(frequency.record("a", START), { isNew: true, lastHour: 1, last6Hours: 1, last24Hours: 1 });
+  assert.deepEqual(frequency.record("a", START), { isNew: false, lastHour: 2, last6Hours: 2, last24Hours: 2 });
+  assert.equal(frequency.record("b", START).isNew, true);
+  assert.equal(frequency.size, 2);
+});
+
+test("occurrences leave each window when it has passed over them", () => {
+  const frequency = createFrequency();
+  frequency.record("a", START);
+  assert.deepEqual(frequency.record("a", START + 59 * MINUTE).lastHour, 2);
+  assert.deepEqual(frequency.record("a", START + 61 * MINUTE), {
+    isNew: false,
+    lastHour: 2,
+    last6Hours: 3,
+    last24Hours: 3,
+  });
+  assert.deepEqual(frequency.record("a", START + 8 * HOUR), {
+    isNew: false,
+    lastHour: 1,
+    last6Hours: 1,
+    last24Hours: 4,
+  });
+  assert.deepEqual(frequency.record("a", START + 40 * HOUR), {
+    isNew: false,
+    lastHour: 1,
+    last6Hours: 1,
+    last24Hours: 1,
+  });
+});
+
+test("counts are those of a list of all times, but for the oldest bucket", () => {
+  const gaps = fc.array(fc.integer({ min: 0, max: 3 * HOUR }), { maxLength: 60 });
+  fc.assert(
+    fc.property(gaps, (steps) => {
+      const frequency = createFrequency();
+      const times: number[] = [];
+      let now = START;
+      for (const step of steps) {
+        now += step;
+        times.push(now);
+        const { lastHour, last6Hours, last24Hours } = frequency.record("a", now);
+        const within = (window: number): number => times.filter((time) => time > now - window).length;
+        assert.ok(within(HOUR - MINUTE) <= lastHour && lastHour <= within(HOUR));
+        assert.ok(within(6 * HOUR - 15 * MINUTE) <= last6Hours && last6Hours <= within(6 * HOUR));
+        assert.ok(within(24 * HOUR - 15 * MINUTE) <= last24Hours && last24Hours <= within(24 * HOUR));
+      }
+    }),
+  );
+});
+
+test("the least recently seen group makes room, is counted, and is new when it comes again", () => {
+  const frequency = createFrequency({ maxGroups: 2 });
+  frequency.record("a", START);
+  frequency.record("b", START);
+  frequency.record("a", START);
+  frequency.record("c", START);
+  assert.deepEqual([frequency.size, frequency.evicted], [2, 1]);
+  assert.deepEqual(frequency.record("a", START), { isNew: false, lastHour: 3, last6Hours: 3, last24Hours: 3 });
+  assert.deepEqual(frequency.record("b", START), { isNew: true, lastHour: 1, last6Hours: 1, last24Hours: 1 });
+});
+
+test("a million fingerprints stay within the bound", () => {
+  const frequency = createFrequency({ maxGroups: 1_000 });
+  const memory = (): number => process.memoryUsage().arrayBuffers;
+  for (let n = 0; n < 2_000; n++) frequency.record(`g${n}`, START);
+  const before = memory();
+  for (let n = 0; n < 1_000_000; n++) frequency.record(`g${n}`, START + n);
+  assert.equal(frequency.size, 1_000);
+  assert.ok(memory() - before < 1_000_000, `${memory() - before} bytes more`);
+});
+
+test("a clock that is set back goes on counting", () => {
+  const frequency = createFrequency();
+  frequency.record("a", START);
+  assert.equal(frequency.record("a", START - HOUR).lastHour, 2);
+  assert.equal(frequency.record("a", START - HOUR + 30 * MINUTE).lastHour, 3);
+  assert.equal(frequency.record("a", START - HOUR + 65 * MINUTE).lastHour, 2);
+});
+
+test("a clock that is set ahead a day and back again does not keep old counts alive", () => {
+  const frequency = createFrequency();
+  frequency.record("a", START);
+  assert.equal(frequency.record("a", START + 25 * HOUR).last24Hours, 1);
+  assert.equal(frequency.record("a", START + MINUTE).lastHour, 2);
+  assert.equal(frequency.record("a", START + 2 * HOUR).lastHour, 1);
+  assert.equal(frequency.record("a", START + 27 * HOUR).last24Hours, 1);
+});
+
+test("a clock that stands still, jitters or says nonsense does not break", () => {
+  const frequency = createFrequency();
+  for (const now of [START, START, START - 5, START + 5, Number.NaN, Number.POSITIVE_INFINITY, -1, 0, START])
+    frequency.record("a", now);
+  assert.equal(frequency.record("a", START).isNew, false);
+  const jitter = createFrequency();
+  // Back and forth within a second for a thousand times is still one second.
+  for (let n = 0; n < 1_000; n++) jitter.record("a", START + (n % 2) * SECOND);
+  assert.equal(jitter.record("a", START + 30 * MINUTE).lastHour, 1_001);
+});

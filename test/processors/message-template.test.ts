@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { messageTemplate } from "../../src/processors/message-template";
+import { assertLinear } from "./linear-time";
+
+/** Each line: a statement, and messages that it made. */
+const STATEMENTS: readonly (readonly [template: string, ...messages: readonly string[]])[] = [
+  [
+    "order <number> not found",
+    "order 17 not found",
+    "order 4711 not found",
+    "order -3 not found",
+    "order 1.5e9 not found",
+  ],
+  [
+    "user <uuid> is locked",
+    ...["user 8f14e45f-ceea-467f-9575-6a3f1b0d2c11 is locked", "user 00000000-0000-4000-8000-000000000000 is locked"],
+  ],
+  ["connect to <ip>:<number> failed", "connect to 10.0.0.7:5432 failed", "connect to 192.168.1.20:80 failed"],
+  [
+    "peer <ip> left",
+    "peer 10.0.0.7 left",
+    "peer ::1 left",
+    "peer fe80::1%eth0 left",
+    "peer 2001:db8::8a2e:370:7334 left",
+  ],
+  [
+    "commit <hex> is bad",
+    "commit a1b2c3d is bad",
+    "commit 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b is bad",
+    "commit 0xBEEF is bad",
+  ],
+  [
+    "timeout of <duration> exceeded",
+    "timeout of 1000ms exceeded",
+    "timeout of 2h30m exceeded",
+    "timeout of 1.5s exceeded",
+  ],
+  [
+    "due <date> at the latest",
+    "due 2024-11-22 at the latest",
+    "due 2024-11-22T10:11:12.123Z at the latest",
+    "due 2024-11-22 10:11:12 at the latest",
+    "due Fri Nov 22 2024 10:11:12 at the latest",
+  ],
+  ["no such user: <email>", "no such user: ann@example.com", "no such user: bob.b+x@mail.example.org"],
+  ["GET <url> failed", "GET https://a.example/x?y=1&z=2 failed", "GET http://localhost:3000/ failed"],
+  [
+    "ENOENT: no such file or directory, open <path>",
+    "ENOENT: no such file or directory, open '/srv/a b/c.txt'",
+    "ENOENT: no such file or directory, open 'C:\\x\\y'",
+  ],
+  [
+    "upload of <path> failed",
+    "upload of report.pdf failed",
+    "upload of ./in/report-7.csv failed",
+    "upload of ../../x failed",
+  ],
+  ["limit <size> reached", "limit 10MB reached", "limit 512KiB reached"],
+  ["customer cus_<id> is gone", "customer cus_9s6XKzkNRiz8i3 is gone", "customer cus_4fG7hJk2LmN is gone"],
+  ["pod web-<hex>-<id> crashed", "pod web-7d4b9c8f5-xkzlp crashed", "pod web-7d4b9c8f5-2m9qk crashed"],
+  ["tags <quoted> are unknown", "tags 'a 1' are unknown", "tags 'a 1', 'b 2', 'c 3' are unknown"],
+  ["ids [<number>] are unknown", "ids [1] are unknown", "ids [1, 2, 3] are unknown"],
+  [
+    "Duplicate entry <quoted> for key 'users.email'",
+    "Duplicate entry 'bob' for key 'users.email'",
+    "Duplicate entry 'x-1' for key 'users.email'",
+  ],
+  [
+    "invalid input syntax for type integer: <quoted>",
+    'invalid input syntax for type integer: "abc"',
+    'invalid input syntax for type integer: "x y"',
+  ],
+  ["retry failed user=<value> n=<number>", "retry failed user=ann n=1", "retry failed user=bob n=27"],
+  ['{"id":<number>,"name":<quoted>}', '{"id":1,"name":"ann"}', '{"id":22,"name":"bob b"}'],
+  [
+    "Unexpected token <quoted> is not valid JSON",
+    ...['Unexpected token \'a\', "{"x":a}" is not valid JSON', "Unexpected token } in JSON at position 12"],
+    "Unexpected token '<', \"<!DOCTYPE \"... is not valid JSON",
+  ],
+  ["用户<number>不存在", "用户42不存在", "用户7不存在"],
+  ["it's <quoted> isn't it", "it's 'a b' isn't it", "it's \"c d\" isn't it", "it's “e f” isn't it"],
+  ["one two", "one two", "  one\r\n\ttwo ", "\u001b[31mone\u001b[0m two", "one\u200b two"],
+];
+
+test("messages of one statement have one template", () => {
+  for (const [template, ...messages] of STATEMENTS) {
+    for (const message of messages) assert.equal(messageTemplate(message), template, message);
+  }
+});
+
+/** Names that tell one fault from another. */
+const UNCHANGED = [
+  "Cannot read properties of undefined (reading 'total')",
+  "Cannot read properties of undefined (reading 'price')",
+  "x.map is not a function",
+  "Cannot find module 'lodash'",
+  "Cannot find module './routes/v1'",
+  'relation "users" does not exist',
+  'duplicate key value violates unique constraint "users_email_key1"',
+  "Table 'shop.users' doesn't exist",
+  "Unknown column 'address2'",
+  "no such table: users",
+  "Request failed with status code 404",
+  "Request failed with status code 500",
+  "worker exited with exit code 137",
+  "The requested module 'node:fs' does not provide an export named 'x'",
+  "unsupported type application/json",
+  "code=E_CONFLICT",
+  "read/write and/or",
+  "invalid header 'content-type'",
+  "",
+];
+
+test("names that identify the fault stay", () => {
+  for (const message of UNCHANGED) assert.equal(messageTemplate(message), message);
+});
+
+test("a template is its own template", () => {
+  for (const [template] of STATEMENTS) assert.equal(messageTemplate(template), template);
+});
+
+test("different statements have different templates", () => {
+  const messages = [...STATEMENTS.map(([, message]) => message ?? ""), ...UNCHANGED];
+  assert.equal(new Set(messages.map(messageTemplate)).size, messages.length);
+});
+
+test("values of every shape leave the template alone", () => {
+  const value = fc.oneof(
+    fc.uuid(),
+    fc.ipV4(),
+    fc.integer().map(String),
+    fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
+  );
+  const shape = (text: string): string => messageTemplate(`fetching item ${text} for you`);
+  const known = new Set(["uuid", "ip", "number", "date"].map((name) => `fetching item <${name}> for you`));
+  // Years before 1 and after 9999 are no dates that a log would hold.
+  fc.assert(
+    fc.property(
+      value.filter((text) => !/^[+-]\d{6}/.test(text)),
+      (text) => known.has(shape(text)),
+    ),
+  );
+});
+
+test("any message has a template, the same each time and of bounded length", () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string({ unit: "binary", maxLength: 300 }),
+        fc.string({ unit: fc.constantFrom(..."aZ09'\"`=:/\\.@-_ ,{}[]()\n\u001b%<>é“「\ud800"), maxLength: 100 }),
+      ),
+      (message) => {
+        const template = messageTemplate(message);
+        assert.equal(messageTemplate(message), template);
+        assert.ok(template.length <= 8_192);
+      },
+    ),
+    { numRuns: 3_000 },
+  );
+});
+
+test("what stands behind 8 kB does not count", () => {
+  const start = "word ".repeat(2_000);
+  assert.equal(messageTemplate(`${start}one`), messageTemplate(`${start}two`));
+});
+
+test("hostile messages take time in proportion to their length", () => {
+  const units = [
+    ...[
+      '"',
+      "'a ",
+      "`x",
+      'a"b ',
+      "1:",
+      "1.",
+      "a1",
+      "a@",
+      "://",
+      "/",
+      '= "',
+      '\\"',
+      "-",
+      "a-1-",
+      "1s",
+      "1.1.",
+      "v1.1-",
+      "\u001b[",
+    ],
+    ...[
+      "Mon ",
+      "a=",
+      '{"a":',
+      "12ab-",
+      "1,",
+      "<>",
+      "ab:",
+      "a.b@c.",
+      "deadbeef-",
+      "'1 \"",
+      " ",
+      "é",
+      "“",
+      "1e",
+      "0x",
+      "aa:",
+      ":",
+    ],
+  ];
+  for (const unit of units) assertLinear(messageTemplate, unit, 8_000);
+});
