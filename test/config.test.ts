@@ -451,3 +451,10 @@ test("docs/configuration.md lists exactly the options there are", () => {
   });
   assert.deepEqual(listed, expected, `the rows to write:\n${expected.join("\n")}`);
 });
+
+test("the example in docs/configuration.md is a valid configuration", () => {
+  const [, example = ""] = readFileSync("docs/configuration.md", "utf8").split(/```(?:yaml)?\n/);
+  const { config, problems } = load({}, { "seismo.config.yaml": example });
+  assert.deepEqual(problems, []);
+  assert.equal(config.errors.fingerprints.length, 1);
+});

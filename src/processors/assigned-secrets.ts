@@ -176,7 +176,8 @@ const QUOTE_OR_LINE_END = [/["\r\n]/g, /['\r\n]/g, /[`\r\n]/g] as const;
 
 /** Ends at white space and quotes, at `&` and `;`, and at a bracket or comma unless the value clearly goes on behind it. */
 function unquotedEnd(text: string, from: number): number {
-  let at = text.startsWith(REDACTED, from) ? from + REDACTED.length : from;
+  if (text.startsWith(REDACTED, from)) return from + REDACTED.length;
+  let at = from;
   for (; at < text.length; at++) {
     const char = text.charAt(at);
     if (" \t\r\n\"'`&;<>\u00a0".includes(char)) break;

@@ -10,7 +10,7 @@ export interface DecodedText {
  * only ASCII is looked for. Undefined when nothing is encoded. `origins` are those of `text` itself, if it was decoded before.
  */
 export function decodePercent(text: string, origins?: Int32Array): DecodedText | undefined {
-  if (!ENCODED.test(text)) return undefined;
+  if (!text.includes("%") || !ENCODED.test(text)) return undefined;
   const places = new Int32Array(text.length + 1);
   const pieces: string[] = [];
   let length = 0;

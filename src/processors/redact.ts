@@ -19,6 +19,7 @@ import { REDACTED } from "./assigned-secrets";
 import { decodePercent } from "./decoded-text";
 import { hideSecrets } from "./secret-patterns";
 import { compileKeys, type KeyRules, type KeySense, wordsOf } from "./sensitive-keys";
+import { keptStackParts } from "./stack-limits";
 
 export interface RedactionOptions {
   /** More keys to hide, matched as words within a key: `customerId` also hides `order.customer_id`. */
@@ -49,7 +50,6 @@ export interface KeyPlan {
 
 export const MAX_TYPE_LENGTH = 256;
 export const MAX_MESSAGE_LENGTH = 8_192;
-export const MAX_STACK_FRAMES = 50;
 export const MAX_ATTRIBUTES = 128;
 export const MAX_VALUE_LENGTH = 1_024;
 export const MAX_KEY_LENGTH = 256;
@@ -178,8 +178,6 @@ type TextStep = (text: string, plan: KeyPlan) => string;
 
 /** How far to look behind a cut, so that a secret that begins before it is seen whole. */
 const LOOKAHEAD = 512;
-/** A stack is read this far from both of its ends. */
-const STACK_WINDOW = 16_384;
 const MAX_KNOWN_KEYS = 2_000;
 
 function boundedText({ rules, truncated }: Pass, field: string, text: string, limit: number): string {
@@ -228,7 +226,7 @@ function detached(text: string): string {
 
 /** The header, and of many frames the first and the last 25. */
 function boundedStack(pass: Pass, field: string, stack: string): string {
-  const parts = stackParts(stack);
+  const parts = keptStackParts(stack, MAX_MESSAGE_LENGTH);
   if (parts.length === 1 && parts[0]?.to === stack.length) return hideSecrets(stack, pass.rules);
   pass.truncated.add(field);
   const safe = parts.map(({ from, to }) =>
@@ -238,51 +236,6 @@ function boundedStack(pass: Pass, field: string, stack: string): string {
 }
 
 const OMITTED = "\n    ... frames omitted ...\n";
-const FRAME = /^[ \t]*(?:at |File "|from |#\d|\d+: )/gm;
-const LINE = /(?<=\n)^/gm;
-
-interface Part {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Cuts only where a frame begins, and in the header. Lines count as frames where none is recognised. */
-function stackParts(stack: string): Part[] {
-  if (stack.length <= MAX_MESSAGE_LENGTH && countLines(stack) <= MAX_STACK_FRAMES)
-    return [{ from: 0, to: stack.length }];
-  const headEnd = stack.length > 2 * STACK_WINDOW ? STACK_WINDOW : stack.length;
-  const windows =
-    headEnd < stack.length
-      ? [[0, headEnd] as const, [stack.length - STACK_WINDOW, stack.length] as const]
-      : [[0, headEnd] as const];
-  const frames = windows.flatMap(([from, to]) => framesWithin(stack, from, to));
-  const half = MAX_STACK_FRAMES / 2;
-  const kept = frames.length > MAX_STACK_FRAMES ? [...frames.slice(0, half), ...frames.slice(-half)] : frames;
-  const headerEnd = Math.min(kept[0]?.from ?? stack.length, MAX_MESSAGE_LENGTH);
-
-  const parts: Part[] = [{ from: 0, to: headerEnd }];
-  for (const frame of kept) {
-    const last = parts.at(-1);
-    if (last !== undefined && last.to === frame.from) parts[parts.length - 1] = { from: last.from, to: frame.to };
-    else parts.push(frame);
-  }
-  return parts;
-}
-
-/** The last one before a gap is left out: it may be cut. */
-function framesWithin(stack: string, from: number, to: number): Part[] {
-  const text = stack.slice(from, to);
-  const recognised = [...text.matchAll(FRAME)];
-  const starts = (recognised.length > 0 ? recognised : [...text.matchAll(LINE)]).map(({ index }) => from + index);
-  const ends = to < stack.length ? starts.slice(1) : [...starts.slice(1), to];
-  return ends.map((end, index) => ({ from: starts[index] ?? end, to: end }));
-}
-
-function countLines(text: string): number {
-  let lines = 1;
-  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lines++;
-  return lines;
-}
 
 function boundedCause(pass: Pass, cause: RawCause): RawCause {
   return {
@@ -341,8 +294,8 @@ function safeAttribute(value: Attributes[string], plan: KeyPlan, step: TextStep)
   return safe.every((item, index) => Object.is(item, value[index])) ? value : safe;
 }
 
-function boundedBag(pass: Pass, field: string, bag: JsonObject): JsonObject {
-  return copyObject({ ...pass, field, nodes: MAX_NODES }, bag, 1);
+function boundedBag({ rules, truncated }: Pass, field: string, bag: JsonObject): JsonObject {
+  return copyObject({ rules, truncated, field, nodes: MAX_NODES }, bag, 1);
 }
 
 interface Copying extends Pass {
@@ -410,7 +363,7 @@ function planOf(key: string, rules: RedactionRules): KeyPlan {
   const known = rules.knownKeys.get(key);
   if (known !== undefined) return known;
   const name = hideSecrets(key.slice(0, MAX_KEY_LENGTH + LOOKAHEAD), rules, MAX_KEY_LENGTH);
-  const plan = { name, hides: rules.keys.sense(key.slice(0, MAX_KEY_LENGTH)).hides, isUrl: isUrlKey(key) };
+  const plan = { name, hides: rules.keys.sense(name).hides, isUrl: isUrlKey(name) };
   if (key.length > MAX_KEY_LENGTH) return plan;
   if (rules.knownKeys.size >= MAX_KNOWN_KEYS) rules.knownKeys.clear();
   rules.knownKeys.set(key, plan);
@@ -419,7 +372,7 @@ function planOf(key: string, rules: RedactionRules): KeyPlan {
 
 /** `url.full`, `url.query`, `http.target`, `documentUri`, `http.request.header.referer`… */
 function isUrlKey(key: string): boolean {
-  return /^url\.|^http\.target$/.test(key) || URL_WORDS.has(wordsOf(key.slice(-MAX_KEY_LENGTH)).at(-1) ?? "");
+  return /^url\.|^http\.target$/.test(key) || URL_WORDS.has(wordsOf(key).at(-1) ?? "");
 }
 
 const URL_WORDS = new Set(["url", "uri", "href", "referer", "referrer", "location"]);

@@ -94,7 +94,8 @@ function senseOf(words: readonly string[]): KeySense {
   let hides: KeySense["hides"] = "nothing";
   let certain = false;
   for (const [index, word] of words.entries()) {
-    const secret = word === "connection" && words[index + 1]?.startsWith("string") ? CONNECTION_STRING : secretWord(word);
+    const secret =
+      word === "connection" && words[index + 1]?.startsWith("string") ? CONNECTION_STRING : secretWord(word);
     if (secret === undefined) continue;
     if (word.startsWith("key") && HARMLESS_BEFORE_KEY.has(words[index - 1] ?? "")) continue;
     if (secret.numbers || hides === "nothing") hides = secret.numbers ? "everything" : "text";

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
+import { cpSync } from "node:fs";
 import { request } from "node:http";
+import { createServer } from "node:net";
+import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { eventually, type FixtureApp, type JournalEvent, runFixture, sum } from "./fixture-app";
 
-for (const express of ["express", "express4"]) {
-  const run = (env: { readonly [name: string]: string } = {}): FixtureApp =>
-    runFixture("express-app.js", { env: { EXPRESS: express, ...env } });
+for (const express of ["express 5", "express 4"]) {
+  const file = express === "express 5" ? "express-app.js" : appOnExpress4();
+  const run = (env: { readonly [name: string]: string } = {}): FixtureApp => runFixture(file, { env });
 
   test(`${express}: an error that is thrown, rejected, passed on or emitted is one event each`, async () => {
     const app = run();
@@ -141,6 +143,14 @@ for (const express of ["express", "express4"]) {
   });
 }
 
+/** The same application beside an Express 4 that has its own name, since that is what instrumentations look for. */
+function appOnExpress4(): string {
+  const folder = resolve("build", "express4");
+  cpSync(join("node_modules", "express4"), join(folder, "node_modules", "express"), { recursive: true });
+  cpSync(join("test", "fixtures", "express-app.js"), join(folder, "app.js"));
+  return join(folder, "app.js");
+}
+
 /** A response that is destroyed by an error has no status of its own. */
 function hungUp(): { readonly status: number } {
   return { status: 500 };
@@ -158,8 +168,8 @@ async function inFlight(app: FixtureApp): Promise<number> {
 /** A port that was free a moment ago: connections to it are refused. */
 async function closedPort(): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
+  await new Promise((closed) => server.close(closed));
   return typeof address === "object" && address !== null ? address.port : 0;
 }

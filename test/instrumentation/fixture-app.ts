@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from "node:http";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type ParsedSample, parseExposition } from "../exporter/parse-exposition";
 
 export interface FixtureOptions {
@@ -71,12 +71,12 @@ process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-/** `fixture`: a file of test/fixtures. */
+/** `fixture`: a file of test/fixtures, or an absolute path. */
 export function runFixture(fixture: string, options: FixtureOptions = {}): FixtureApp {
   const folder = mkdtempSync(join(tmpdir(), "seismo-fixture-"));
   const register = options.register ?? "require";
   const flags = register === "none" ? [] : [`--${register}`, "seismo/register"];
-  const file = join(process.cwd(), "test", "fixtures", fixture);
+  const file = resolve("test", "fixtures", fixture);
   const child = spawn(process.execPath, [...flags, ...(options.nodeArgs ?? []), file, ...(options.args ?? [])], {
     cwd: options.cwd ?? process.cwd(),
     env: {
@@ -99,10 +99,10 @@ export function runFixture(fixture: string, options: FixtureOptions = {}): Fixtu
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     output.stderr += text;
   });
-  const closed = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+  const closed = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((done) => {
     child.once("close", (code, signal) => {
       running.delete(child);
-      resolve({ code, signal });
+      done({ code, signal });
     });
   });
 
@@ -157,13 +157,13 @@ export async function eventually<T>(
     const answer = await ask();
     if (answer !== undefined) return answer;
     if (Date.now() > deadline) throw new Error(`${what} did not come: ${detail()}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((wake) => setTimeout(wake, 20));
   }
 }
 
 /** One request on a connection of its own. */
 export function send(port: number, path: string, options: FetchOptions = {}): Promise<Answer> {
-  return new Promise((resolve, reject) => {
+  return new Promise((done, reject) => {
     const outgoing = request(
       {
         host: "127.0.0.1",
@@ -178,11 +178,12 @@ export function send(port: number, path: string, options: FetchOptions = {}): Pr
         response.setEncoding("utf8").on("data", (text: string) => {
           body += text;
         });
-        response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
+        response.on("end", () => done({ status: response.statusCode ?? 0, headers: response.headers, body }));
         response.on("error", reject);
       },
     );
     outgoing.on("error", reject);
+    outgoing.setTimeout(DEADLINE_MILLIS / 2, () => outgoing.destroy(new Error(`no answer to ${path}`)));
     outgoing.end(options.body);
   });
 }
