@@ -61,7 +61,7 @@ export async function startService(options: ServiceOptions): Promise<ServiceProc
   });
   const stop = async (): Promise<void> => {
     isWanted = false;
-    if (child.connected) child.disconnect(); // the services take it as the sign to end
+    child.kill("SIGTERM");
     const patience = setTimeout(killWithUs, STOP_MILLIS);
     await ended;
     clearTimeout(patience);

@@ -9,7 +9,7 @@ import { dirname, extname, join } from "node:path";
 import { isMainThread, parentPort } from "node:worker_threads";
 import { trace } from "@opentelemetry/api";
 import { ConfigError } from "../config";
-import type { RawError } from "../event";
+import type { ErrorEvent, RawError } from "../event";
 import { readError } from "../processors/read-error";
 import { activeScope, type SpanScope } from "../processors/span-scope";
 import { type DeadWorker, watchChildren } from "./children";
@@ -45,7 +45,12 @@ function start(current: Runtime): void {
         onExported: (exporter, millis) => metrics.recordExport(exporter, millis),
       });
   if (tracing !== undefined) {
-    instrumentLibraries({ config, telemetry, isEsm: wantsEsmHooks(config.instrumentation.esmHooks), skipSpans: tracing.isJoined() });
+    instrumentLibraries({
+      config,
+      telemetry,
+      isEsm: wantsEsmHooks(config.instrumentation.esmHooks),
+      skipSpans: tracing.isJoined(),
+    });
   }
   watchUncaught((uncaught) => onUncaught(current, tracing, uncaught));
   watchChildren((worker) => onDeadWorker(current, worker));
@@ -62,14 +67,18 @@ function onUncaught(current: Runtime, tracing: Tracing | undefined, { error, kin
   try {
     const scope = activeScope();
     if (fatal) current.endpoint.announceDeath();
-    current.recordError(error, {
-      ...readError(error),
-      source: "uncaught",
-      handled: false,
-      fatal,
-      ...placeOf(scope),
-      details: { uncaught: kind },
-    }, scope);
+    current.recordError(
+      error,
+      {
+        ...readError(error),
+        source: "uncaught",
+        handled: false,
+        fatal,
+        ...placeOf(scope),
+        details: { uncaught: kind },
+      },
+      scope,
+    );
     if (!fatal) return;
     if (scope !== undefined) {
       noteError(scope.span, error);
@@ -83,25 +92,30 @@ function onUncaught(current: Runtime, tracing: Tracing | undefined, { error, kin
 
 function onDeadWorker(current: Runtime, worker: DeadWorker): void {
   try {
-    if (current.endpoint.announcedDeath(worker.pid, worker.threadId)) return;
-    const how = worker.signal === undefined ? `with code ${worker.exitCode ?? 1}` : `by ${worker.signal}`;
-    const error = worker.error === undefined ? undefined : readError(worker.error);
-    current.recordError(worker.error, {
-      ...(error ?? { type: "WorkerCrash", message: `${worker.kind} ended ${how}` }),
-      source: "process",
-      handled: false,
-      fatal: true,
-      given: { category: "worker_crashed" },
-      details: {
-        worker: worker.kind,
-        ...(worker.command === "" ? {} : { command: worker.command }),
-        ...(worker.signal === undefined ? {} : { signal: worker.signal }),
-        ...(worker.exitCode === undefined ? {} : { exit_code: worker.exitCode }),
-      },
-    });
+    const { pid, threadId, error } = worker;
+    const event = current.endpoint.announcedDeath(pid, threadId) ? undefined : recordDeath(current, worker);
+    // Whoever waits for the worker is given this error next, and it is no failure of its own there.
+    current.errorSpans.noteCounted(error, event);
   } catch (bug) {
     current.telemetry.internalError("children", bug);
   }
+}
+
+function recordDeath(current: Runtime, worker: DeadWorker): ErrorEvent | undefined {
+  const how = worker.signal === undefined ? `with code ${worker.exitCode ?? 1}` : `by ${worker.signal}`;
+  const error = worker.error === undefined ? undefined : readError(worker.error);
+  return current.recordError(worker.error, {
+    ...(error ?? { type: "WorkerCrash", message: `${worker.kind} ended ${how}` }),
+    source: "process",
+    handled: false,
+    fatal: true,
+    details: {
+      worker: worker.kind,
+      ...(worker.command === "" ? {} : { command: worker.command }),
+      ...(worker.signal === undefined ? {} : { signal: worker.signal }),
+      ...(worker.exitCode === undefined ? {} : { exit_code: worker.exitCode }),
+    },
+  });
 }
 
 function flushNow(current: Runtime, tracing: Tracing | undefined): void {

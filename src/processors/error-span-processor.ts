@@ -9,9 +9,9 @@
 import { type Context, type Span, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { hrTimeToMilliseconds } from "@opentelemetry/core";
 import type { ReadableSpan, Span as SdkSpan, SpanProcessor } from "@opentelemetry/sdk-trace-base";
-import type { ErrorEvent, RawError, RecordedException, Resource, SpanKind as RecordKind, SpanRecord } from "../event";
+import type { ErrorEvent, RawError, RecordedException, SpanKind as RecordKind, Resource, SpanRecord } from "../event";
 import type { Telemetry } from "../telemetry";
-import { extractErrors, type ExtractOptions, mayHaveFailed } from "./extract";
+import { type ExtractOptions, extractErrors, mayHaveFailed } from "./extract";
 import type { Pipeline } from "./pipeline";
 import { errorChain, isErrorLike } from "./read-error";
 import {
@@ -53,6 +53,7 @@ const KINDS: { readonly [kind in SpanKind]: RecordKind } = {
 export class ErrorSpanProcessor implements SpanProcessor {
   readonly #deps: ErrorSpanProcessorDependencies;
   readonly #holding = new Set<SpanScope>();
+  readonly #countedElsewhere = new WeakMap<object, Counted>();
 
   constructor(dependencies: ErrorSpanProcessorDependencies) {
     this.#deps = dependencies;
@@ -95,6 +96,11 @@ export class ErrorSpanProcessor implements SpanProcessor {
     return this.#record(raw, identitiesOf(thrown), scope)?.event;
   }
 
+  /** An error that is counted, but under no span, or by another process: when a span brings it too, it is no new failure. */
+  noteCounted(thrown: unknown, event: ErrorEvent | undefined): void {
+    for (const identity of identitiesOf(thrown)) this.#countedElsewhere.set(identity, { event });
+  }
+
   #onFailure(span: ReadableSpan, scope: SpanScope | undefined): void {
     const record = toSpanRecord(span, scope);
     // With an exception at hand the wait of those below is over before the span's own status is judged.
@@ -117,7 +123,7 @@ export class ErrorSpanProcessor implements SpanProcessor {
   #record(raw: RawError, identities: readonly object[], scope: SpanScope | undefined): Counted | undefined {
     const texts = [raw.message, ...raw.causes.map((cause) => cause.message)];
     if (identities.length > 0) {
-      const known = countedByIdentity(scope, identities);
+      const known = countedByIdentity(scope, identities) ?? this.#knownElsewhere(identities);
       if (known !== undefined) return known;
       const held = scope && takeHeld(scope, texts);
       return this.#count(held === undefined ? raw : merged(raw, held.raw), identities, held?.scope ?? scope);
@@ -128,6 +134,14 @@ export class ErrorSpanProcessor implements SpanProcessor {
     if (known !== undefined) return known;
     if (scope?.parent !== undefined && this.#hold({ scope, raw, texts })) return undefined;
     return this.#count(raw, identities, scope);
+  }
+
+  #knownElsewhere(identities: readonly object[]): Counted | undefined {
+    for (const identity of identities) {
+      const counted = this.#countedElsewhere.get(identity);
+      if (counted !== undefined) return counted;
+    }
+    return undefined;
   }
 
   /** An answer of 4xx or 5xx with a failure below it happened because of that failure. */
@@ -175,7 +189,10 @@ function keepThrownValues(span: SdkSpan): void {
   Object.defineProperty(prototype, "recordException", {
     configurable: true,
     writable: true,
-    value: function recordException(this: SdkSpan & { readonly events?: readonly object[] }, ...args: Parameters<typeof record>) {
+    value: function recordException(
+      this: SdkSpan & { readonly events?: readonly object[] },
+      ...args: Parameters<typeof record>
+    ) {
       const before = this.events?.at(-1);
       record.apply(this, args);
       const written = this.events?.at(-1);
@@ -208,7 +225,8 @@ function toSpanRecord(span: ReadableSpan, scope: SpanScope | undefined): SpanRec
     kind: KINDS[span.kind],
     endUnixMillis,
     durationMillis: hrTimeToMilliseconds(span.duration),
-    status: span.status.code === SpanStatusCode.ERROR ? "error" : span.status.code === SpanStatusCode.OK ? "ok" : "unset",
+    status:
+      span.status.code === SpanStatusCode.ERROR ? "error" : span.status.code === SpanStatusCode.OK ? "ok" : "unset",
     statusMessage: span.status.message ?? "",
     attributes: span.attributes,
     exceptions: [...recordedExceptions(span, scope), ...unrecordedExceptions(scope, endUnixMillis)],

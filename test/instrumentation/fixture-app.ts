@@ -146,13 +146,14 @@ export function sum(samples: readonly ParsedSample[], labels: { readonly [name: 
     .reduce((total, sample) => total + sample.value, 0);
 }
 
-/** Asks again until there is an answer; fails after 20 s, with what `detail` says. */
+/** Asks again until there is an answer; fails at the deadline, with what `detail` says. */
 export async function eventually<T>(
   what: string,
   ask: () => T | undefined | Promise<T | undefined>,
   detail: () => string = () => "",
+  millis: number = DEADLINE_MILLIS,
 ): Promise<T> {
-  const deadline = Date.now() + DEADLINE_MILLIS;
+  const deadline = Date.now() + millis;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
