@@ -5,7 +5,7 @@ import mysql, { type PoolConnection, type RowDataPacket } from "mysql2/promise";
 import { serve, setting } from "./service";
 
 const database = { host: "127.0.0.1", user: "orders", database: "shop" };
-const pool = mysql.createPool({ ...database, port: Number(setting("DATABASE_PORT")) });
+const pool = mysql.createPool({ ...database, port: Number(setting("DATABASE_PORT")), connectionLimit: 150 });
 
 interface Order {
   readonly id: string;

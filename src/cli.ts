@@ -43,7 +43,11 @@ function main(args: readonly string[]): number {
 function check(args: readonly string[]): number {
   let positionals: readonly string[];
   try {
-    const parsed = parseArgs({ args: [...args], allowPositionals: true, options: { help: { type: "boolean", short: "h" } } });
+    const parsed = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { help: { type: "boolean", short: "h" } },
+    });
     if (parsed.values.help === true) {
       process.stdout.write(USAGE);
       return 0;

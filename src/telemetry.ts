@@ -34,14 +34,16 @@ export interface LogWriter {
 export type Signal = "errors" | "spans" | "logs" | "reports" | "requests" | "metrics";
 
 /** Every way to lose something. A closed list, since it is a metric label. */
-export type DropReason =
-  | "ignored"
-  | "internal_error"
-  | "journal_failed"
-  | "limit"
-  | "queue_full"
-  | "shutdown"
-  | "export_failed";
+export const DROP_REASONS = [
+  "ignored",
+  "internal_error",
+  "journal_failed",
+  "limit",
+  "queue_full",
+  "shutdown",
+  "export_failed",
+] as const;
+export type DropReason = (typeof DROP_REASONS)[number];
 
 export interface TelemetryCount {
   readonly signal: Signal;
@@ -73,12 +75,13 @@ export interface Telemetry {
 
 export interface TelemetryOptions {
   readonly log?: LogWriter;
+  /** For the limit on log lines: a clock that nobody sets back. Default: since the process began. */
   readonly nowMillis?: () => number;
 }
 
 /** Counters start at 0. Without a `log`, lines go nowhere. */
 export function createTelemetry(options: TelemetryOptions = {}): Telemetry {
-  const nowMillis = options.nowMillis ?? Date.now;
+  const nowMillis = options.nowMillis ?? (() => performance.now());
   const counts = {
     received: new Map<Signal, Map<string, number>>(),
     kept: new Map<Signal, Map<string, number>>(),
@@ -325,7 +328,7 @@ function list(counts: Map<Signal, Map<string, number>>): TelemetryCount[] {
 /** The text of a thrown value that may itself throw when looked at. */
 function describe(error: unknown): string {
   try {
-    return error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return String(error instanceof Error ? (error.stack ?? error.message) : error);
   } catch (cause) {
     return `a value that cannot be printed (${typeof cause})`;
   }

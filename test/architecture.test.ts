@@ -34,7 +34,9 @@ test("every import between modules is in the table", () => {
     const from = moduleOf(file);
     const allowed = MAY_IMPORT[from];
     assert.ok(allowed, `${file}: module "${from}" is not in the table`);
-    for (const to of importsOf(file).filter(isLocal).map((path) => moduleOf(resolve(file, path)))) {
+    for (const to of importsOf(file)
+      .filter(isLocal)
+      .map((path) => moduleOf(resolve(file, path)))) {
       if (to === from || allowed.includes(to) || (from !== "event" && BY_ALL_BUT_EVENT.includes(to))) continue;
       forbidden.push(`${file} imports ${to}`);
     }
@@ -54,7 +56,11 @@ test("the library and register never reach store, server or receiver", () => {
 test("the steps do no input or output", () => {
   const found = files
     .filter((file) => moduleOf(file) === "processors")
-    .flatMap((file) => importsOf(file).filter((path) => FORBIDDEN_TO_PROCESSORS.includes(path)).map((path) => `${file} imports ${path}`));
+    .flatMap((file) =>
+      importsOf(file)
+        .filter((path) => FORBIDDEN_TO_PROCESSORS.includes(path))
+        .map((path) => `${file} imports ${path}`),
+    );
   assert.deepEqual(found, []);
 });
 

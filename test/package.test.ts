@@ -21,10 +21,15 @@ const folder = mkdtempSync(join(tmpdir(), "seismo-package-"));
 let missing: string | undefined;
 
 before(() => {
-  const packed: unknown = JSON.parse(npm(["pack", "--json", "--ignore-scripts", "--pack-destination", folder], process.cwd()));
+  const packed: unknown = JSON.parse(
+    npm(["pack", "--json", "--ignore-scripts", "--pack-destination", folder], process.cwd()),
+  );
   const { filename, files } = described(packed);
   assert.ok(files.includes("dist/instrumentation/register.js"));
-  assert.deepEqual(files.filter((file) => /^(src|test|bench|demo|docs|build|node_modules)\//.test(file)), []);
+  assert.deepEqual(
+    files.filter((file) => /^(src|test|bench|demo|docs|build|node_modules)\//.test(file)),
+    [],
+  );
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "hello-shop", private: true }));
   writeFileSync(join(folder, "app.js"), APP);
   try {
@@ -59,9 +64,16 @@ for (const register of ["require", "import"] as const) {
       origin: "root",
     });
     const { events, stderr, code, signal } = await app.stop();
-    assert.deepEqual(events.map((event) => event.fingerprint), [fingerprint, fingerprint, fingerprint]);
+    assert.deepEqual(
+      events.map((event) => event.fingerprint),
+      [fingerprint, fingerprint, fingerprint],
+    );
     assert.deepEqual([code, signal], [null, "SIGTERM"]);
-    assert.deepEqual(stderr.split("\n").filter((line) => line.startsWith("seismo:")).length, 1, "only the chosen port is told");
+    assert.deepEqual(
+      stderr.split("\n").filter((line) => line.startsWith("seismo:")).length,
+      1,
+      "only the chosen port is told",
+    );
   });
 }
 

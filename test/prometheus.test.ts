@@ -23,7 +23,11 @@ test("Prometheus holds every failure that the demo made, by service and category
   const folder = mkdtempSync(join(tmpdir(), "seismo-prometheus-"));
   const demo = await startDemo();
   const port = await freePort();
-  const prometheus = startPrometheus(folder, port, demo.services.map(({ metricsUrl }) => new URL(metricsUrl).host));
+  const prometheus = startPrometheus(
+    folder,
+    port,
+    demo.services.map(({ metricsUrl }) => new URL(metricsUrl).host),
+  );
   try {
     await demo.generate(6_000);
     await demo.settled();
@@ -37,7 +41,9 @@ test("Prometheus holds every failure that the demo made, by service and category
       "all counts",
       async () => {
         const series = await query(port, 'sum by (service, category) (seismo_errors_total{origin="root"})');
-        const counts = new Map(series.map(({ metric, value }) => [`${metric["service"]} ${metric["category"]}`, Number(value[1])]));
+        const counts = new Map(
+          series.map(({ metric, value }) => [`${metric["service"]} ${metric["category"]}`, Number(value[1])]),
+        );
         return [...made].every(([key, count]) => counts.get(key) === count) ? counts : undefined;
       },
       () => "Prometheus never had what the demo made",

@@ -4,8 +4,8 @@
 import { trace } from "@opentelemetry/api";
 import type { JsonObject, RawError, Severity } from "../event";
 import { requestContext } from "../processors/extract";
-import { type AddedContext, activeScope, localRoot, type SpanScope } from "../processors/span-scope";
 import { readError } from "../processors/read-error";
+import { type AddedContext, activeScope, localRoot, type SpanScope } from "../processors/span-scope";
 import { type Runtime, runtime } from "./runtime";
 
 export interface CaptureOptions {
@@ -51,7 +51,12 @@ export function trackError(
   context: TrackContext = {},
 ): string | undefined {
   return guarded("trackError", (current) =>
-    record(current, undefined, { type: plain(type), message: plain(message), ...contextOf(context), details: json(details) }, context),
+    record(
+      current,
+      undefined,
+      { type: plain(type), message: plain(message), ...contextOf(context), details: json(details) },
+      context,
+    ),
   );
 }
 
@@ -314,4 +319,3 @@ function guarded<T>(where: string, run: (current: Runtime) => T): T | undefined 
     return undefined;
   }
 }
-

@@ -65,7 +65,9 @@ function watchChild(child: ChildProcess, onDeath: (worker: DeadWorker) => void):
       exitCode: exitCode ?? undefined,
       signal: signal ?? undefined,
       error: undefined,
-      command: isNode ? (child.spawnargs.find((argument) => /\.[cm]?[jt]s$/.test(argument)) ?? child.spawnfile) : child.spawnfile,
+      command: isNode
+        ? (child.spawnargs.find((argument) => /\.[cm]?[jt]s$/.test(argument)) ?? child.spawnfile)
+        : child.spawnfile,
     });
   });
   // The channel speaks before fork() has opened the IPC channel.

@@ -69,7 +69,11 @@ export class CrashSafeExporter implements SpanExporter {
     const body = JsonTraceSerializer.serializeRequest(spans);
     if (body === undefined) return;
     const { url, headers, telemetry } = this.#options;
-    const request = { url, headers: { ...headers, "content-type": "application/json" }, body: Buffer.from(body).toString() };
+    const request = {
+      url,
+      headers: { ...headers, "content-type": "application/json" },
+      body: Buffer.from(body).toString(),
+    };
     const result = spawnSync(process.execPath, ["-e", SEND], {
       input: JSON.stringify(request),
       timeout: CRASH_FLUSH_MILLIS,

@@ -13,8 +13,8 @@ import { getRPCMetadata } from "@opentelemetry/core";
 import type { Instrumentation } from "@opentelemetry/instrumentation";
 import type { Config } from "../config";
 import { isScrapeRequest } from "../exporter/scrape-server";
-import { scopeOf } from "../processors/span-scope";
 import { CLIENT_ABORTED } from "../processors/slow-request-span-processor";
+import { scopeOf } from "../processors/span-scope";
 import type { Telemetry } from "../telemetry";
 import { watchFastify } from "./fastify-errors";
 import { bindRequest, noteError } from "./request-errors";
@@ -62,7 +62,8 @@ const ON_DEMAND: { readonly [name: string]: Library } = {
       const { KoaErrorsInstrumentation } = require("./koa-errors") as typeof import("./koa-errors");
       // The router layer stays: it is the only one that knows the matched route.
       const ignoreLayersType = config.instrumentation.middlewareSpans ? [] : [KoaLayerType.MIDDLEWARE];
-      return [new KoaErrorsInstrumentation(), new KoaInstrumentation({ ignoreLayersType })];
+      // In this order: OpenTelemetry's unwraps what it finds before it wraps.
+      return [new KoaInstrumentation({ ignoreLayersType }), new KoaErrorsInstrumentation()];
     },
   },
   pg: {
@@ -251,4 +252,3 @@ function undiciInstrumentation(config: Config): Instrumentation {
     headersToSpanAttributes: { requestHeaders: [...requestHeaders], responseHeaders: [...responseHeaders] },
   });
 }
-

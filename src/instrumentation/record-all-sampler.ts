@@ -15,7 +15,9 @@ export function recordAll(inner: Sampler): Sampler {
   return {
     shouldSample(...args) {
       const result = inner.shouldSample(...args);
-      return result.decision === SamplingDecision.NOT_RECORD ? { ...result, decision: SamplingDecision.RECORD } : result;
+      return result.decision === SamplingDecision.NOT_RECORD
+        ? { ...result, decision: SamplingDecision.RECORD }
+        : result;
     },
     toString: () => `RecordAll{${inner.toString()}}`,
   };

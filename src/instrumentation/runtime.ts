@@ -6,8 +6,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { threadId } from "node:worker_threads";
-import { ConfigError, type Config, describeProblems, loadConfig } from "../config";
+import { type Config, ConfigError, describeProblems, loadConfig } from "../config";
 import type { ErrorEvent, RawError, RequestRecord, Resource } from "../event";
 import { createJournal } from "../exporter/journal";
 import { createMetrics, type Metrics } from "../exporter/prometheus";
@@ -21,7 +20,7 @@ import type { SpanScope } from "../processors/span-scope";
 import { createLogWriter, createTelemetry, type Telemetry } from "../telemetry";
 import { VERSION } from "../version";
 import { LlmSpanProcessor } from "./llm-span-processor";
-import { serveMetrics, type MetricsEndpoint } from "./metrics-endpoint";
+import { type MetricsEndpoint, serveMetrics } from "./metrics-endpoint";
 
 export interface Runtime {
   readonly config: Config;
@@ -96,7 +95,8 @@ function createRuntime(): Runtime {
       resource,
       maxLabelValues: config.metrics.maxLabelValues,
       maxSeries: config.metrics.maxSeries,
-      defaultMetrics: config.metrics.nodeMetrics,
+      // Of the members of a group they are not gathered.
+      defaultMetrics: config.metrics.nodeMetrics && config.metrics.socketPath === undefined,
       durationBuckets: config.metrics.durationBucketsSeconds,
       version: VERSION,
       topGroups: config.metrics.topGroups,
@@ -104,9 +104,7 @@ function createRuntime(): Runtime {
     { telemetry, requests: () => slowRequests.openRequests(), queues: () => [] },
   );
   const endpoint = serveMetrics(config, metrics, telemetry);
-  const journal = config.journal.enabled
-    ? createJournal({ ...config.journal, telemetry, suffix: endpoint.isMember ? memberSuffix() : undefined })
-    : undefined;
+  const journal = config.journal.enabled ? createJournal({ ...config.journal, telemetry }) : undefined;
   const pipeline = createPipeline({
     rules: compileRules({ ...config.errors, redaction: config.redaction }),
     frequency: createFrequency(),
@@ -181,7 +179,8 @@ function configure(): { readonly config: Config; readonly telemetry: Telemetry }
   });
   const telemetry = createTelemetry({ log: createLogWriter(config.log) });
   if (problems.length > 0 && config.startup.strict) throw new ConfigError(problems);
-  for (const line of describeProblems(problems)) telemetry.log("warning", `configuration: ${line}; going on with the default`);
+  for (const line of describeProblems(problems))
+    telemetry.log("warning", `configuration: ${line}; going on with the default`);
   return { config, telemetry };
 }
 
@@ -189,9 +188,4 @@ function configure(): { readonly config: Config; readonly telemetry: Telemetry }
 function clusterWorkerId(): number | undefined {
   const id = Number(process.env["NODE_UNIQUE_ID"]);
   return Number.isInteger(id) && process.env["NODE_UNIQUE_ID"] !== undefined ? id : undefined;
-}
-
-/** Several processes of one application must not write to one file. */
-function memberSuffix(): string {
-  return threadId === 0 ? String(process.pid) : `${process.pid}-${threadId}`;
 }

@@ -85,7 +85,8 @@ function startLight({ config, processors, telemetry, onExported }: TracingOption
   trace.setGlobalTracerProvider(provider);
   return {
     // forceFlush() hands its batches to the exporter before it returns.
-    flushNow: () => exporter?.flushNow(() => void batch?.forceFlush().catch(() => telemetry.dropped("spans", "shutdown"))),
+    flushNow: () =>
+      exporter?.flushNow(() => void batch?.forceFlush().catch(() => telemetry.dropped("spans", "shutdown"))),
     forceFlush: () => provider.forceFlush(),
     shutdown: () => provider.shutdown(),
   };
@@ -158,7 +159,9 @@ function otlpExporter(
 }
 
 function otelResource(config: Config): OtelResource {
-  return defaultResource().merge(resourceFromAttributes({ ...config.service.attributes, "service.name": config.service.name }));
+  return defaultResource().merge(
+    resourceFromAttributes({ ...config.service.attributes, "service.name": config.service.name }),
+  );
 }
 
 /** The SDK provider behind the API's proxy, when one is registered. */

@@ -19,6 +19,7 @@ import {
   type Counted,
   countedByIdentity,
   countedByText,
+  type HeldFailure,
   localRoot,
   markCounted,
   openScope,
@@ -54,6 +55,8 @@ export class ErrorSpanProcessor implements SpanProcessor {
   readonly #deps: ErrorSpanProcessorDependencies;
   readonly #holding = new Set<SpanScope>();
   readonly #countedElsewhere = new WeakMap<object, Counted>();
+  /** What each error was counted as last, under whatever span. */
+  readonly #latest = new WeakMap<object, Counted>();
 
   constructor(dependencies: ErrorSpanProcessorDependencies) {
     this.#deps = dependencies;
@@ -93,7 +96,9 @@ export class ErrorSpanProcessor implements SpanProcessor {
 
   /** An error seen without a finished span: captured by hand, passed to next(), or uncaught. Counted once like any other. */
   recordThrown(thrown: unknown, raw: RawError, scope: SpanScope | undefined): ErrorEvent | undefined {
-    return this.#record(raw, identitiesOf(thrown), scope)?.event;
+    const identities = identitiesOf(thrown);
+    if (raw.source === "uncaught") return this.#recordUncaught(raw, identities, scope);
+    return this.#record(raw, identities, scope)?.event;
   }
 
   /** An error that is counted, but under no span, or by another process: when a span brings it too, it is no new failure. */
@@ -126,14 +131,36 @@ export class ErrorSpanProcessor implements SpanProcessor {
       const known = countedByIdentity(scope, identities) ?? this.#knownElsewhere(identities);
       if (known !== undefined) return known;
       const held = scope && takeHeld(scope, texts);
+      if (held?.counted !== undefined) {
+        markCounted(held.scope, identities, [], held.counted);
+        return held.counted;
+      }
       return this.#count(held === undefined ? raw : merged(raw, held.raw), identities, held?.scope ?? scope);
     }
     const isBareStatus = raw.type.startsWith("HTTP ") && raw.stack === "";
     if (isBareStatus) return this.#recordStatus(raw, scope);
     const known = countedByText(scope, texts);
     if (known !== undefined) return known;
-    if (scope?.parent !== undefined && this.#hold({ scope, raw, texts })) return undefined;
+    if (scope?.parent !== undefined && this.#hold({ scope, raw, texts, counted: undefined })) return undefined;
     return this.#count(raw, identities, scope);
+  }
+
+  /** Spans may have told of this error already; nobody says under which of them it got away. */
+  #recordUncaught(raw: RawError, identities: readonly object[], scope: SpanScope | undefined): ErrorEvent | undefined {
+    const known = identities.map((identity) => this.#latest.get(identity)?.event).find((event) => event !== undefined);
+    if (known === undefined) return this.#record(raw, identities, scope ?? this.#holderOf(raw.message))?.event;
+    const { source, handled, fatal } = raw;
+    const ended = { ...known, source, handled, fatal, details: { ...known.details, ...raw.details } };
+    const better = this.#deps.pipeline.replace(known, ended);
+    // An event that has left cannot be called back; that the process dies of it is an echo.
+    return better ?? (fatal ? this.#count({ ...raw, origin: "echo" }, identities, scope).event : known);
+  }
+
+  #holderOf(message: string): SpanScope | undefined {
+    for (const root of this.#holding) {
+      for (const { scope, texts } of root.held ?? []) if (texts.includes(message)) return scope;
+    }
+    return undefined;
   }
 
   #knownElsewhere(identities: readonly object[]): Counted | undefined {
@@ -153,28 +180,29 @@ export class ErrorSpanProcessor implements SpanProcessor {
   #count(raw: RawError, identities: readonly object[], scope: SpanScope | undefined): Counted {
     const counted: Counted = { event: this.#deps.pipeline.record(raw) };
     markCounted(scope, identities, [raw.message], counted);
+    for (const identity of identities) this.#latest.set(identity, counted);
     return counted;
   }
 
-  #hold(failure: { readonly scope: SpanScope; readonly raw: RawError; readonly texts: readonly string[] }): boolean {
+  #hold(failure: HeldFailure): boolean {
     const root = localRoot(failure.scope);
     root.held ??= [];
     // The same failure on a span and on its parent, both without an Error: the inner one is enough.
     const inner = takeHeld(failure.scope, failure.texts);
     if (root.held.length >= MAX_HELD) return false;
     root.held.push(inner ?? failure);
-    if (this.#holding.size === 0) this.#deps.later(() => this.releaseHeld(), HOLD_MILLIS);
+    if (!this.#holding.has(root)) this.#deps.later(() => this.#release(root), HOLD_MILLIS);
     this.#holding.add(root);
     return true;
   }
 
+  /** What is released stays with the root: its Error may still come, and is no new failure then. */
   #release(root: SpanScope): void {
     this.#holding.delete(root);
-    const held = root.held;
-    root.held = undefined;
-    for (const { scope, raw } of held ?? []) {
-      const { event } = this.#count(raw, [], scope);
-      if (event !== undefined) tag(scope.span, event);
+    for (const failure of root.held ?? []) {
+      if (failure.counted !== undefined) continue;
+      failure.counted = this.#count(failure.raw, [], failure.scope);
+      if (failure.counted.event !== undefined) tag(failure.scope.span, failure.counted.event);
     }
   }
 }

@@ -38,7 +38,12 @@ export interface Surroundings {
 }
 
 /** True for the few spans that are worth a SpanRecord. Must stay cheap: every healthy span pays for it. */
-export function mayHaveFailed(isError: boolean, eventCount: number, isServer: boolean, attributes: Attributes): boolean {
+export function mayHaveFailed(
+  isError: boolean,
+  eventCount: number,
+  isServer: boolean,
+  attributes: Attributes,
+): boolean {
   if (isError || eventCount > 0) return true;
   return isServer && (httpStatus(attributes) ?? 0) >= 400;
 }

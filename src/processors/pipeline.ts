@@ -2,8 +2,8 @@
  * Runs each error along the path and hands the event to the exporters: the one place where
  * received = kept + dropped{reason} is counted.
  */
-import type { ErrorEvent, ErrorExporter, RawError } from "../event";
-import type { Telemetry } from "../telemetry";
+import type { ErrorEvent, ErrorExporter, ExportResult, RawError } from "../event";
+import { DROP_REASONS, type DropReason, type Telemetry } from "../telemetry";
 import type { Frequency } from "./frequency";
 import { processError } from "./process-error";
 import type { Rules } from "./rules";
@@ -11,8 +11,8 @@ import type { Rules } from "./rules";
 export interface Pipeline {
   /** Names and rates an error; the exporters get it with the next deliver(). Undefined when rules ignore it. Never throws. */
   record(raw: RawError): ErrorEvent | undefined;
-  /** Gives an undelivered event up for a better one of the same failure. False when it has left already. */
-  replace(event: ErrorEvent, raw: RawError): boolean;
+  /** Names and rates an undelivered event anew, with more known about it. Undefined when it has left already. */
+  amend(event: ErrorEvent, changes: Partial<RawError>): ErrorEvent | undefined;
   /** Hands all recorded events to the exporters now. */
   deliver(): void;
   /** Synchronous: the process is about to die. */
@@ -49,17 +49,18 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   function deliverOne(event: ErrorEvent): void {
-    let isKept = true;
+    let lostTo: DropReason | undefined;
     for (const exporter of exporters) {
       try {
-        if (exporter.export(event).status !== "accepted") isKept = false;
+        const result = exporter.export(event);
+        if (result.status !== "accepted") lostTo ??= dropReason(result);
       } catch (error) {
         telemetry.logLimited("error", exporter.name, `exporter ${exporter.name} failed: ${String(error)}`);
-        isKept = false;
+        lostTo ??= "export_failed";
       }
     }
-    if (isKept) telemetry.kept("errors");
-    else telemetry.dropped("errors", "export_failed");
+    if (lostTo === undefined) telemetry.kept("errors");
+    else telemetry.dropped("errors", lostTo);
   }
 
   return {
@@ -83,12 +84,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         return undefined;
       }
     },
-    replace(event, raw) {
+    amend(event, changes) {
       const index = waiting.indexOf(event);
-      if (index < 0) return false;
-      const better = processError(raw, rules, frequency, nowMillis());
-      waiting[index] = { ...better, recurrence: event.recurrence };
-      return true;
+      if (index < 0) return undefined;
+      const { recurrence, truncated } = event;
+      const amended = { ...processError({ ...event, ...changes }, rules, frequency, nowMillis()), recurrence, truncated };
+      waiting[index] = amended;
+      return amended;
     },
     deliver,
     flushNow() {
@@ -104,4 +106,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       await Promise.all(exporters.map((exporter) => exporter.shutdown()));
     },
   };
+}
+
+/** A result's reason is free text, a metric's label is not. */
+function dropReason(result: Exclude<ExportResult, { readonly status: "accepted" }>): DropReason {
+  const reason = result.status === "rejected" ? result.reason : undefined;
+  return DROP_REASONS.find((known) => known === reason) ?? "export_failed";
 }

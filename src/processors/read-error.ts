@@ -20,8 +20,12 @@ export const MAX_CAUSES = 10;
 const MAX_PROPERTIES = 32;
 const MAX_ITEMS = 16;
 const MAX_DEPTH = 3;
+/** Values read of one error's properties, nested ones included. */
+const MAX_NODES = 256;
 const GENERIC_NAMES = new Set(["Error", "error", "Object", ""]);
 const NOT_PROPERTIES = new Set(["name", "message", "stack", "cause", "errors"]);
+/** Read also when inherited: libraries keep them on the prototype of an error's class. */
+const INHERITED = ["code", "status", "statusCode"];
 
 export function readError(thrown: unknown): ReadError {
   const causes: RawCause[] = [];
@@ -62,10 +66,14 @@ function readOne(thrown: unknown): Omit<ReadError, "causes"> {
   }
   if (!isErrorLike(thrown)) {
     const properties = readProperties(thrown);
-    return { type: readName(thrown), message: cap(printObject(properties)), stack: readText(thrown, "stack"), properties };
+    return { type: readName(thrown), message: cap(printObject(properties)), stack: readStack(thrown), properties };
   }
-  const stack = readText(thrown, "stack");
-  return { type: readName(thrown), message: readText(thrown, "message"), stack, properties: readProperties(thrown) };
+  return {
+    type: readName(thrown),
+    message: readText(thrown, "message"),
+    stack: readStack(thrown),
+    properties: readProperties(thrown),
+  };
 }
 
 function readCauses(thrown: unknown, seen: Set<unknown>, causes: RawCause[]): void {
@@ -84,8 +92,7 @@ function readCauses(thrown: unknown, seen: Set<unknown>, causes: RawCause[]): vo
 
 /** The `errors` of an AggregateError. */
 function members(thrown: object): readonly unknown[] {
-  const errors = read(thrown, "errors");
-  return Array.isArray(errors) ? slice(errors) : [];
+  return slice(read(thrown, "errors"));
 }
 
 function readName(thrown: object): string {
@@ -99,20 +106,28 @@ function readText(thrown: object, key: string): string {
   return typeof value === "string" ? cap(value) : "";
 }
 
+/** A stack begins with the message: of one that is too long, the frames at its end are worth more than its middle. */
+function readStack(thrown: object): string {
+  const stack = read(thrown, "stack");
+  if (typeof stack !== "string") return "";
+  if (stack.length <= MAX_TEXT) return stack;
+  const tail = stack.indexOf("\n", stack.length - MAX_TEXT / 2);
+  return stack.slice(0, MAX_TEXT / 2) + (tail < 0 ? "" : stack.slice(tail));
+}
+
 function readProperties(thrown: object): JsonObject {
   const properties: { [key: string]: JsonValue } = Object.create(null);
-  let count = 0;
-  for (const key of ownKeys(thrown)) {
-    if (NOT_PROPERTIES.has(key)) continue;
-    if (++count > MAX_PROPERTIES) break;
-    const value = toJson(read(thrown, key), MAX_DEPTH);
+  const budget = { nodes: MAX_NODES };
+  const keys = ownKeys(thrown).filter((key) => !NOT_PROPERTIES.has(key));
+  for (const key of new Set([...INHERITED, ...keys.slice(0, MAX_PROPERTIES)])) {
+    const value = toJson(read(thrown, key), MAX_DEPTH, budget);
     if (value !== undefined) properties[key] = value;
   }
   return properties;
 }
 
 /** A bounded copy that JSON can hold; functions, symbols and undefined have none. */
-function toJson(value: unknown, depth: number): JsonValue | undefined {
+function toJson(value: unknown, depth: number, budget: { nodes: number }): JsonValue | undefined {
   switch (typeof value) {
     case "string":
       return cap(value);
@@ -121,20 +136,28 @@ function toJson(value: unknown, depth: number): JsonValue | undefined {
     case "number":
       return Number.isFinite(value) ? value : String(value);
     case "bigint":
-      return String(value);
+      return printBigInt(value);
     case "object":
       break;
     default:
       return undefined;
   }
   if (value === null) return null;
+  if (depth === 0 || --budget.nodes < 0) return "[…]";
+  try {
+    return copyObject(value, depth, budget);
+  } catch {
+    return undefined; // even asking what it is may throw: a revoked proxy
+  }
+}
+
+function copyObject(value: object, depth: number, budget: { nodes: number }): JsonValue {
   if (value instanceof Date) return printDate(value);
-  if (depth === 0) return "[…]";
-  if (Array.isArray(value)) return slice(value).map((item) => toJson(item, depth - 1) ?? null);
+  if (Array.isArray(value)) return slice(value).map((item) => toJson(item, depth - 1, budget) ?? null);
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
   const copy: { [key: string]: JsonValue } = Object.create(null);
   for (const key of ownKeys(value).slice(0, MAX_ITEMS)) {
-    const item = toJson(read(value, key), depth - 1);
+    const item = toJson(read(value, key), depth - 1, budget);
     if (item !== undefined) copy[key] = item;
   }
   return copy;
@@ -156,11 +179,12 @@ function ownKeys(target: object): readonly string[] {
   }
 }
 
-function slice(items: readonly unknown[]): readonly unknown[] {
+/** The first items of a list, none of what is no list. */
+function slice(list: unknown): readonly unknown[] {
   try {
-    return Array.prototype.slice.call(items, 0, MAX_ITEMS);
+    return Array.isArray(list) ? Array.prototype.slice.call(list, 0, MAX_ITEMS) : [];
   } catch {
-    return []; // a proxied array
+    return []; // a proxied list
   }
 }
 
@@ -173,7 +197,12 @@ function typeName(value: unknown): string {
 }
 
 function printPrimitive(value: unknown): string {
-  return typeof value === "symbol" ? value.toString() : String(value);
+  return typeof value === "bigint" ? printBigInt(value) : String(value);
+}
+
+/** Writing out a number of a million digits takes seconds. */
+function printBigInt(value: bigint): string {
+  return BigInt.asIntN(1_024, value) === value ? String(value) : "[bigint]";
 }
 
 function printObject(properties: JsonObject): string {

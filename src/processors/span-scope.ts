@@ -23,7 +23,7 @@ export interface SpanScope {
   rpc: { route?: string } | undefined;
   /** Failures of this span and those below it that are events already. */
   counted: CountedFailures | undefined;
-  /** On a local root: failures below it that wait for their thrown value. */
+  /** On a local root: failures below it that wait for their thrown value, or waited in vain. */
   held: HeldFailure[] | undefined;
   /** Context that the application added: user, session, details. */
   added: AddedContext | undefined;
@@ -53,6 +53,8 @@ export interface HeldFailure {
   readonly scope: SpanScope;
   readonly raw: RawError;
   readonly texts: readonly string[];
+  /** Set when it became an event without its Error, which took too long. */
+  counted: Counted | undefined;
 }
 
 /** Remembered failures of one scope; the oldest give way, so that a span that never ends holds a bounded number. */
@@ -107,7 +109,12 @@ export function localRoot(scope: SpanScope): SpanScope {
 }
 
 /** Marks a failure as counted for this scope and all above it: there, the same error is no new failure. */
-export function markCounted(scope: SpanScope | undefined, identities: readonly object[], texts: readonly string[], counted: Counted): void {
+export function markCounted(
+  scope: SpanScope | undefined,
+  identities: readonly object[],
+  texts: readonly string[],
+  counted: Counted,
+): void {
   for (let at = scope; at !== undefined; at = at.parent) {
     at.counted ??= { byIdentity: new Map(), byText: new Map(), last: undefined };
     for (const identity of identities) keep(at.counted.byIdentity, identity, counted);

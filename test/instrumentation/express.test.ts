@@ -55,15 +55,14 @@ for (const express of ["express 5", "express 4"]) {
     assert.equal(thrown?.labels["category"], "application_error");
     assert.match(thrown?.exemplar?.labels["trace_id"] ?? "", /^[0-9a-f]{32}$/);
     assert.match(thrown?.exemplar?.labels["fingerprint"] ?? "", /^[0-9a-f]{16}$/);
-    const durations = (await app.samples("http_request_duration_seconds")).filter((sample) => sample.name.endsWith("_count"));
-    assert.deepEqual(
-      durations.map(({ labels, value }) => [labels["route"], labels["status_class"], value]).sort(),
-      [
-        ["/signal", "2xx", 1],
-        ["/throw/:id", "5xx", 3],
-        ["unmatched", "4xx", 1],
-      ],
+    const durations = (await app.samples("http_request_duration_seconds")).filter((sample) =>
+      sample.name.endsWith("_count"),
     );
+    assert.deepEqual(durations.map(({ labels, value }) => [labels["route"], labels["status_class"], value]).sort(), [
+      ["/signal", "2xx", 1],
+      ["/throw/:id", "5xx", 3],
+      ["unmatched", "4xx", 1],
+    ]);
     await app.stop();
   });
 
@@ -132,7 +131,9 @@ for (const express of ["express 5", "express 4"]) {
     assert.equal((await app.fetch("/slow")).status, 200);
     await app.fetch("/ok");
     const hanging = app.fetch("/hang").catch(() => undefined);
-    await eventually("a stuck request", async () => (sum(await app.samples("requests_stuck")) === 1 ? true : undefined));
+    await eventually("a stuck request", async () =>
+      sum(await app.samples("requests_stuck")) === 1 ? true : undefined,
+    );
     const slow = await app.samples("slow_requests");
     assert.deepEqual(
       slow.map(({ labels, value }) => [labels["method"], labels["route"], value]),

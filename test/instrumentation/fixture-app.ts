@@ -107,7 +107,11 @@ export function runFixture(fixture: string, options: FixtureOptions = {}): Fixtu
   });
 
   async function line(pattern: RegExp, from: "stdout" | "stderr" = "stdout"): Promise<string> {
-    return eventually(`a line ${pattern}`, () => pattern.exec(output[from])?.[1], () => JSON.stringify(output));
+    return eventually(
+      `a line ${pattern}`,
+      () => pattern.exec(output[from])?.[1],
+      () => JSON.stringify(output),
+    );
   }
 
   async function ended(): Promise<Ended> {

@@ -1,0 +1,170 @@
+/** Small stand-ins for what an application talks to: they speak the real protocol, and fail on demand. */
+import { createServer as createHttpServer, type IncomingHttpHeaders } from "node:http";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer as createMysqlServer } from "mysql2";
+
+export interface Peer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** A port that was free a moment ago: connections to it are refused. */
+export async function closedPort(): Promise<number> {
+  const peer = await listen(createServer());
+  await peer.close();
+  return peer.port;
+}
+
+/** Takes connections and never says a word. */
+export function silentPeer(): Promise<Peer> {
+  return listen(createServer());
+}
+
+/** Answers RESP2: `SET` is out of memory, `INCR` meets a text, all else is OK. */
+export function redisPeer(): Promise<Peer> {
+  return listen(
+    createServer((socket) => {
+      let rest = "";
+      socket.setEncoding("utf8").on("data", (text) => {
+        rest += String(text);
+        for (let command = takeCommand(rest); command !== undefined; command = takeCommand(rest)) {
+          rest = command.rest;
+          socket.write(redisAnswer(command.words));
+        }
+      });
+    }),
+  );
+}
+
+/** A MySQL server that refuses what it is asked: a duplicate key, or a deadlock when the query names one. */
+export async function mysqlPeer(): Promise<Peer> {
+  const server = createMysqlServer();
+  const sockets = new Set<{ close(): void }>();
+  server.on("connection", (connection) => {
+    sockets.add(connection);
+    connection.on("error", () => {}); // the client's end
+    connection.serverHandshake({
+      protocolVersion: 10,
+      serverVersion: "8.0.0",
+      connectionId: 1,
+      statusFlags: 2,
+      characterSet: 33,
+      capabilityFlags: 0x00ffffff ^ 0x800,
+    });
+    const refuse = (query: string): void => {
+      const isDeadlock = query.includes("deadlock");
+      connection.writeError({
+        code: isDeadlock ? 1213 : 1062,
+        message: isDeadlock
+          ? "Deadlock found when trying to get lock; try restarting transaction"
+          : "Duplicate entry 'ada@example.com' for key 'users.users_email_key'",
+      });
+    };
+    connection.on("query", refuse);
+    connection.on("stmt_prepare", refuse);
+  });
+  server.listen(0);
+  const inner = (server as unknown as { readonly _server: Server })._server; // it tells its port no other way
+  await new Promise((listening) => inner.once("listening", listening));
+  return {
+    port: portOf(inner),
+    async close() {
+      for (const socket of sockets) socket.close();
+      await new Promise((closed) => inner.close(closed));
+    },
+  };
+}
+
+export interface TraceSink extends Peer {
+  /** All spans that came, in order. */
+  readonly spans: readonly SinkSpan[];
+  readonly requests: readonly { readonly path: string; readonly headers: IncomingHttpHeaders }[];
+}
+export interface SinkSpan {
+  readonly name: string;
+  readonly kind: number;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId: string | undefined;
+  readonly attributes: { readonly [key: string]: unknown };
+}
+
+/** Takes OTLP over HTTP and keeps what came as JSON; `status` is its answer. */
+export async function traceSink(status = 200): Promise<TraceSink> {
+  const spans: SinkSpan[] = [];
+  const requests: { path: string; headers: IncomingHttpHeaders }[] = [];
+  const server = createHttpServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      requests.push({ path: request.url ?? "", headers: request.headers });
+      const isJson = request.headers["content-type"] === "application/json";
+      if (isJson) spans.push(...spansOf(JSON.parse(Buffer.concat(chunks).toString())));
+      response.writeHead(status, { "content-type": "application/json" }).end("{}");
+    });
+  });
+  return { ...(await listen(server)), spans, requests };
+}
+
+async function listen(server: Server): Promise<Peer> {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {}); // the client's end
+    socket.on("close", () => sockets.delete(socket));
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  return {
+    port: portOf(server),
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((closed) => server.close(closed));
+    },
+  };
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port; // a TCP server's address is never a path
+}
+
+/** The first command of a RESP array of bulk strings, when all of it is there. */
+function takeCommand(text: string): { readonly words: readonly string[]; readonly rest: string } | undefined {
+  const lines = text.split("\r\n");
+  const count = Number(lines[0]?.slice(1));
+  if (!text.startsWith("*") || lines.length < count * 2 + 2) return undefined;
+  const words = lines.slice(1, count * 2 + 1).filter((_, index) => index % 2 === 1);
+  return { words, rest: lines.slice(count * 2 + 1).join("\r\n") };
+}
+
+function redisAnswer([name]: readonly string[]): string {
+  switch (name?.toUpperCase()) {
+    case "SET":
+      return "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+    case "INCR":
+      return "-ERR value is not an integer or out of range\r\n";
+    case "HELLO":
+      return "-ERR unknown command 'HELLO'\r\n";
+    case "INFO":
+      return "$19\r\nredis_version:7.2.0\r\n";
+    default:
+      return "+OK\r\n";
+  }
+}
+
+interface OtlpValue {
+  readonly [kind: string]: unknown;
+}
+interface OtlpSpan extends Omit<SinkSpan, "attributes"> {
+  readonly attributes?: readonly { readonly key: string; readonly value: OtlpValue }[];
+}
+
+function spansOf(body: unknown): SinkSpan[] {
+  const { resourceSpans } = body as { resourceSpans: { scopeSpans: { spans: OtlpSpan[] }[] }[] }; // the protocol's JSON
+  return resourceSpans
+    .flatMap((resource) => resource.scopeSpans)
+    .flatMap((scope) => scope.spans)
+    .map((span) => ({
+      ...span,
+      attributes: Object.fromEntries((span.attributes ?? []).map(({ key, value }) => [key, Object.values(value)[0]])),
+    }));
+}
