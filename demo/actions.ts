@@ -36,6 +36,10 @@ export const ACTIONS: readonly Action[] = [
   healthy("POST /orders", 6, (around) => order(around, String(around.next()))),
   healthy("GET /catalog", 1, (around) => expect(200, `${around.urls.shop}/catalog`)),
   healthy("GET /statistics", 1, (around) => expect(200, `${around.urls.shop}/statistics`)),
+  {
+    ...healthy("POST /jobs/work", 3, (around) => expect(200, `${around.urls.pool}/jobs/work`, { method: "POST" })),
+    lane: "pool",
+  },
 
   // The shop refuses.
   shop("GET /products/sofa", "http_client_error", 404),
@@ -132,7 +136,6 @@ export const ACTIONS: readonly Action[] = [
   pool("/jobs/endless", "worker_timeout", 500),
   pool("/jobs/unsendable", "worker_other", 500),
   pool("/jobs/forgotten", "unknown_error", 202),
-  { ...pool("/jobs/work", "unknown_error", 200), makes: [], weight: 3 },
 
   // Machines, analyses and test runs report.
   pool("/reports/gpu-missing", "hardware_not_available", 204),

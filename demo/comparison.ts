@@ -27,7 +27,12 @@ export function compare(made: readonly MadeFailures[], samples: readonly Sample[
   const rows: Comparison[] = made.map((row) => ({ ...row, counted: counted.get(keyOf(row)) ?? 0 }));
   for (const row of made) counted.delete(keyOf(row));
   for (const [key, value] of counted) rows.push({ ...failureOf(key), made: 0, counted: value });
-  return rows.sort((a, b) => rank(a.category) - rank(b.category) || (a.service < b.service ? -1 : 1));
+  return rows.sort((a, b) => byCategory(a.category, b.category) || (a.service < b.service ? -1 : 1));
+}
+
+/** The order of CATEGORIES, then those that are not among them. */
+export function byCategory(a: string, b: string): number {
+  return rank(a) - rank(b);
 }
 
 export function keyOf({ service, category }: Failure): string {

@@ -5,6 +5,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { HELP, type RunOptions, readCommandLine } from "./command-line";
 import { compare } from "./comparison";
+import type { Sample } from "./readings";
 import { renderComparison, renderProgress, renderSummary } from "./screen";
 import { type Demo, startDemo } from "./start-demo";
 
@@ -57,13 +58,15 @@ async function run({ forSeconds, rate, port, seed }: RunOptions): Promise<number
     throw error;
   });
   if (demo === undefined) return EXIT.interrupted;
+  const lost = new AbortController();
   let code: number = EXIT.failed;
   try {
     printAddresses(demo);
-    const outcome = await Promise.race([demo.died, act(demo, forSeconds, signal)]);
+    const outcome = await Promise.race([demo.died, act(demo, forSeconds, signal, lost.signal)]);
     if (outcome === undefined) code = EXIT.good;
     else complain(`demo: ${outcome}`);
   } finally {
+    lost.abort();
     // What went wrong is easier found with the journals at hand.
     const keepFolder = code !== EXIT.good;
     await demo.stop({ keepFolder });
@@ -72,13 +75,20 @@ async function run({ forSeconds, rate, port, seed }: RunOptions): Promise<number
   return code;
 }
 
-/** Resolves to what went wrong, if something did. */
-async function act(demo: Demo, forSeconds: number | undefined, signal: AbortSignal): Promise<string | undefined> {
-  const over = new AbortController();
-  const showing = stdout.isTTY ? showScreen(demo, forSeconds, over.signal) : showProgress(demo, over.signal);
-  await demo.generate(forSeconds === undefined ? FOREVER_MILLIS : forSeconds * 1_000, signal);
-  over.abort();
+/** Resolves to what went wrong, if something did. `enough` ends the traffic, `lost` makes the rest pointless. */
+async function act(
+  demo: Demo,
+  forSeconds: number | undefined,
+  enough: AbortSignal,
+  lost: AbortSignal,
+): Promise<string | undefined> {
+  const end = AbortSignal.any([enough, lost]);
+  const answered = new AbortController();
+  const showing = show(demo, forSeconds, AbortSignal.any([end, answered.signal]));
+  await demo.generate(forSeconds === undefined ? FOREVER_MILLIS : forSeconds * 1_000, end);
+  answered.abort();
   await showing;
+  if (lost.aborted) return undefined;
 
   print("", "The traffic has stopped. Waiting until the counts stand still…", "");
   const rows = compare(demo.expected(), await demo.settled());
@@ -94,31 +104,31 @@ function printAddresses(demo: Demo): void {
   print("", `Journals and logs: ${demo.folder}`, "Ctrl-C stops.", "");
 }
 
-/** Draws over what it drew before. */
-async function showScreen(demo: Demo, forSeconds: number | undefined, over: AbortSignal): Promise<void> {
+/** On a terminal one screen that is drawn over again, else a line now and then. Never rejects. */
+async function show(demo: Demo, forSeconds: number | undefined, over: AbortSignal): Promise<void> {
+  const elapsed = stopwatch();
+  const limit = forSeconds === undefined ? "" : ` of ${forSeconds}`;
   let drawn = 0;
-  const draw = async (): Promise<void> => {
-    const terminal = { columns: stdout.columns, rows: stdout.rows, isColored };
-    const limit = forSeconds === undefined ? "" : ` of ${forSeconds}`;
-    const lines = renderSummary(await demo.read(), `Seismo demo, ${elapsed()}${limit} s`, terminal);
+  let said = "";
+  const draw = (samples: readonly Sample[]): void => {
+    const terminal = { columns: stdout.columns || 80, rows: stdout.rows || 24, isColored };
+    const lines = renderSummary(samples, `Seismo demo, ${elapsed()}${limit} s`, terminal);
     const up = drawn === 0 ? "" : `\u001b[${drawn}A\r`;
     stdout.write(`${up}${lines.map((line) => `${line}\u001b[K\n`).join("")}\u001b[J`);
     drawn = lines.length;
   };
-  const elapsed = stopwatch();
-  while (!over.aborted) {
-    await draw();
-    await delay(SCREEN_MILLIS, undefined, { signal: over }).catch(() => {}); // woken early: it is over
-  }
-  await draw();
-}
-
-async function showProgress(demo: Demo, over: AbortSignal): Promise<void> {
-  const elapsed = stopwatch();
-  while (!over.aborted) {
-    await delay(PROGRESS_MILLIS, undefined, { signal: over }).catch(() => {}); // woken early: it is over
-    print(renderProgress(await demo.read(), `${elapsed()} s`));
-  }
+  const look = async (): Promise<void> => {
+    const samples = await demo.read().catch(() => undefined); // a service that died says so itself
+    if (samples === undefined) return;
+    if (stdout.isTTY) return draw(samples);
+    const line = renderProgress(samples, `${elapsed()}${limit} s`);
+    if (line !== said) print(line);
+    said = line;
+  };
+  do {
+    await delay(stdout.isTTY ? SCREEN_MILLIS : PROGRESS_MILLIS, undefined, { signal: over }).catch(() => {}); // it is over
+    await look();
+  } while (!over.aborted);
 }
 
 function stopwatch(): () => number {

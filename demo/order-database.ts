@@ -44,7 +44,8 @@ type Reply =
   | { readonly kind: "error"; readonly code: number; readonly message: string };
 
 const MAX_ORDERS = 10_000;
-const LOCK_WAIT_MILLIS = 60;
+/** Long enough for a deadlock to close on a busy machine. */
+const LOCK_WAIT_MILLIS = 800;
 const OK: Reply = { kind: "ok" };
 
 const INSERT = /^INSERT INTO orders \(id, item\) VALUES \('([^']*)', '([^']*)'\)$/;

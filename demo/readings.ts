@@ -51,7 +51,9 @@ const ANSWER_MILLIS = 10_000;
 
 async function readOne(url: string): Promise<string> {
   const headers = { accept: "text/plain;version=0.0.4" };
-  const answer = await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_MILLIS) });
+  const answer = await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_MILLIS) }).catch((cause: unknown) => {
+    throw new Error(`${url} does not answer`, { cause });
+  });
   if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
   return answer.text();
 }

@@ -1,5 +1,6 @@
 /** What the demo shows: pure text, made from samples. The terminal is main's. */
-import type { Comparison } from "./comparison";
+import { stripVTControlCharacters } from "node:util";
+import { byCategory, type Comparison } from "./comparison";
 import { type Sample, sum, sumBy } from "./readings";
 
 export interface Terminal {
@@ -12,32 +13,42 @@ export interface Terminal {
 export function renderSummary(samples: readonly Sample[], heading: string, terminal: Terminal): string[] {
   const paint = painter(terminal.isColored);
   const { requests, errors, severities, slow, inFlight, stuck, newGroups, echoes } = figures(samples);
-  const workers = [...sumBy(samples, "seismo_worker_status", "worker")].sort(([a], [b]) => (a < b ? -1 : 1));
-  const categories = [...sumBy(samples, "seismo_errors_total", "category", { origin: "root" })].sort(
-    ([a, m], [b, n]) => n - m || (a < b ? -1 : 1),
-  );
   const count = (severity: string): string => `${severities.get(severity) ?? 0} ${severity}`;
-  const head = [
+  const lines = [
     paint("bold", heading),
     `requests ${requests}   slow ${slow}   in flight ${inFlight}   stuck ${stuck}`,
-    `errors ${errors}   ${paint("red", count("critical"))}   ${paint("yellow", count("warning"))}   ${count("info")}   ` +
-      `new groups ${newGroups}   echoes ${echoes}`,
-    `workers ${workers.map(([name, status]) => paintStatus(paint, name, status)).join("  ")}`,
+    `errors ${errors}   ${paint("red", count("critical"))}   ${paint("yellow", count("warning"))}   ` +
+      `${count("info")}   new groups ${newGroups}   echoes ${echoes}`,
+    `workers   ${renderWorkers(samples, paint)}`,
     "",
   ];
-  const perLine = Math.max(1, Math.floor((terminal.columns + GAP) / (CELL + GAP)));
-  const cells = categories.map(([name, value]) => `${String(value).padStart(5)} ${name}`.padEnd(CELL));
+  lines.push(...renderCategories(samples, terminal.columns, Math.max(1, terminal.rows - 1 - lines.length)));
+  return lines.slice(0, Math.max(1, terminal.rows - 1)).map((line) => fit(line, terminal.columns));
+}
+
+/** In columns; each category keeps its place. Where room lacks, the rarest are left to the last line. */
+function renderCategories(samples: readonly Sample[], columns: number, room: number): string[] {
+  const perLine = Math.max(1, Math.floor((columns + GAP.length) / (CELL + GAP.length)));
+  const counts = [...sumBy(samples, "seismo_errors_total", "category", { origin: "root" })].sort(
+    ([, m], [, n]) => n - m,
+  );
+  const others = counts.splice(counts.length > perLine * room ? perLine * (room - 1) : counts.length);
+  const cells = counts
+    .sort(([a], [b]) => byCategory(a, b))
+    .map(([category, value]) => `${String(value).padStart(5)} ${category}`.padEnd(CELL));
   const lines: string[] = [];
   for (let at = 0; at < cells.length; at += perLine)
     lines.push(
       cells
         .slice(at, at + perLine)
-        .join(" ".repeat(GAP))
+        .join(GAP)
         .trimEnd(),
     );
-  const room = Math.max(0, terminal.rows - 1 - head.length);
-  if (lines.length > room) lines.splice(Math.max(0, room - 1), Infinity, `${" ".repeat(6)}and others`);
-  return [...head, ...lines].slice(0, Math.max(1, terminal.rows - 1));
+  if (others.length > 0) {
+    const rest = others.reduce((all, [, value]) => all + value, 0);
+    lines.push(`${String(rest).padStart(5)} in ${others.length} other categories`);
+  }
+  return lines;
 }
 
 /** One line, for where there is no screen. */
@@ -66,7 +77,7 @@ export function renderComparison(rows: readonly Comparison[], isColored: boolean
     paint("bold", line("all", "", total("made"), total("counted"), signed(total("counted") - total("made")))),
     "",
     wrong.length === 0
-      ? paint("green", "Every error was counted once.")
+      ? paint("green", rows.length === 0 ? "No error was made." : "Every error was counted once.")
       : paint(
           "red",
           `Made and counted differ: ${wrong.map(({ service, category }) => `${category} in ${service}`).join(", ")}.`,
@@ -75,7 +86,7 @@ export function renderComparison(rows: readonly Comparison[], isColored: boolean
 }
 
 const CELL = 32;
-const GAP = 2;
+const GAP = "  ";
 
 type Style = "bold" | "red" | "yellow" | "green";
 type Paint = (style: Style, text: string) => string;
@@ -86,14 +97,19 @@ function painter(isColored: boolean): Paint {
   return (style, text) => (isColored ? `\u001b[${STYLES[style]}m${text}\u001b[0m` : text);
 }
 
-function paintStatus(paint: Paint, name: string, status: number): string {
-  const [style, word] =
-    status >= 2
-      ? (["red", "critical"] as const)
-      : status >= 1
-        ? (["yellow", "warning"] as const)
-        : (["green", "stable"] as const);
-  return `${name} ${paint(style, word)}`;
+const STATUSES: readonly (readonly [status: number, word: string, style: Style])[] = [
+  [2, "critical", "red"],
+  [1, "warning", "yellow"],
+  [0, "stable", "green"],
+];
+
+/** `critical pool   stable pool-1, pool-2` */
+function renderWorkers(samples: readonly Sample[], paint: Paint): string {
+  const workers = [...sumBy(samples, "seismo_worker_status", "worker")].sort(([a], [b]) => (a < b ? -1 : 1));
+  return STATUSES.flatMap(([status, word, style]) => {
+    const names = workers.filter(([, value]) => value === status).map(([name]) => name);
+    return names.length === 0 ? [] : [`${paint(style, word)} ${names.join(", ")}`];
+  }).join("   ");
 }
 
 function figures(samples: readonly Sample[]) {
@@ -107,6 +123,12 @@ function figures(samples: readonly Sample[]) {
     stuck: sum(samples, "seismo_requests_stuck"),
     newGroups: sum(samples, "seismo_new_error_groups_total"),
   };
+}
+
+/** A line that is too long would wrap, and the next picture would not cover it. */
+function fit(line: string, columns: number): string {
+  const plain = stripVTControlCharacters(line);
+  return plain.length <= columns ? line : plain.slice(0, columns);
 }
 
 function signed(difference: number): string {

@@ -5,7 +5,7 @@ import { trace } from "@opentelemetry/api";
 import type { JsonObject, RawError, Severity } from "../event";
 import { requestContext } from "../processors/extract";
 import { readError } from "../processors/read-error";
-import { type AddedContext, activeScope, localRoot, type SpanScope } from "../processors/span-scope";
+import { type AddedContext, activeScope, localRoot, requestAttributes, type SpanScope } from "../processors/span-scope";
 import { type Runtime, runtime } from "./runtime";
 
 export interface CaptureOptions {
@@ -241,18 +241,14 @@ function record(
 
 /** The span and request that the code runs under. */
 function placeOf(scope: SpanScope | undefined): Partial<RawError> {
+  const request = scope && requestAttributes(localRoot(scope));
   const context = (scope?.span ?? trace.getActiveSpan())?.spanContext();
   return {
     traceId: context?.traceId,
     spanId: context?.spanId,
     requestId: scope?.requestId,
-    request: scope && requestContext(serverAttributes(localRoot(scope))),
+    request: request && requestContext(request),
   };
-}
-
-function serverAttributes(scope: SpanScope): RawError["attributes"] {
-  const span = scope.span as { readonly attributes?: RawError["attributes"] }; // the SDK's spans have them
-  return span.attributes ?? {};
 }
 
 function contextOf(options: TrackContext): Partial<RawError> {

@@ -4,7 +4,7 @@
  * waited for (bounded): the only synchronous HTTP that Node has.
  */
 import { spawnSync } from "node:child_process";
-import type { ExportResult } from "@opentelemetry/core";
+import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace-base";
 import type { Telemetry } from "../telemetry";
@@ -14,6 +14,8 @@ export interface CrashSafeExporterOptions {
   /** The URL that OTLP/HTTP traces go to. */
   readonly url: string;
   readonly headers: { readonly [name: string]: string };
+  /** What may leave of a span. */
+  readonly redact: (span: ReadableSpan) => ReadableSpan;
   readonly telemetry: Telemetry;
   readonly onExported: (durationMillis: number) => void;
 }
@@ -31,18 +33,21 @@ export class CrashSafeExporter implements SpanExporter {
   }
 
   export(spans: ReadableSpan[], resultCallback: (result: ExportResult) => void): void {
+    const { inner, telemetry, onExported } = this.#options;
+    const safe = spans.map(this.#options.redact);
     if (this.#dying !== undefined) {
-      this.#dying.push(...spans);
+      this.#dying.push(...safe);
+      resultCallback({ code: ExportResultCode.SUCCESS });
       return;
     }
     const started = performance.now();
-    this.#inFlight.add(spans);
-    this.#options.inner.export(spans, (result) => {
-      this.#inFlight.delete(spans);
-      this.#options.onExported(performance.now() - started);
+    this.#inFlight.add(safe);
+    inner.export(safe, (result) => {
+      this.#inFlight.delete(safe);
+      onExported(performance.now() - started);
       if (result.error !== undefined) {
-        this.#options.telemetry.dropped("spans", "export_failed", spans.length);
-        this.#options.telemetry.logLimited("warning", "otlp", `OTLP export failed: ${result.error.message}`);
+        telemetry.dropped("spans", "export_failed", safe.length);
+        telemetry.logLimited("warning", "otlp", `OTLP export failed: ${result.error.message}`);
       }
       resultCallback(result);
     });
@@ -50,11 +55,12 @@ export class CrashSafeExporter implements SpanExporter {
 
   /** Sends what `drain` gives to export(), and what is under way, before it returns. For a process that is about to die. */
   flushNow(drain: () => void): void {
-    this.#dying = [...this.#inFlight].flat();
+    const spans = [...this.#inFlight].flat();
+    this.#inFlight.clear(); // a second call has nothing to send twice
+    this.#dying = spans;
     drain();
-    const spans = this.#dying;
-    if (spans.some(isFailure)) this.#sendNow(spans);
     this.#dying = undefined;
+    if (spans.some(isFailure)) this.#sendNow(spans);
   }
 
   async forceFlush(): Promise<void> {

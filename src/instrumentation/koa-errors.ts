@@ -10,7 +10,8 @@ import { noteRequestError } from "./request-errors";
 type KoaContext = { readonly req: object };
 type Middleware = (context: KoaContext, next: () => Promise<unknown>) => unknown;
 type Use = (this: EventEmitter, middleware: Middleware) => unknown;
-type KoaModule = { prototype: { use: Use } };
+type KoaPrototype = { use: Use };
+type KoaModule = { prototype: KoaPrototype };
 
 export class KoaErrorsInstrumentation extends InstrumentationBase {
   constructor() {
@@ -22,14 +23,28 @@ export class KoaErrorsInstrumentation extends InstrumentationBase {
       "koa",
       [">=2.0.0 <4"],
       (module: KoaModule & { readonly default?: KoaModule }) => {
-        this._wrap((module.default ?? module).prototype, "use", watchUse);
+        patchUse((module.default ?? module).prototype);
         return module;
       },
       (module?: KoaModule & { readonly default?: KoaModule }) => {
-        if (module !== undefined) this._unwrap((module.default ?? module).prototype, "use");
+        if (module !== undefined) unpatchUse((module.default ?? module).prototype);
       },
     );
   }
+}
+
+const originals = new WeakMap<KoaPrototype, Use>();
+
+// Not by the base class: its wrapping takes off what others have put on, and OpenTelemetry wraps `use` too.
+function patchUse(prototype: KoaPrototype): void {
+  if (originals.has(prototype)) return;
+  originals.set(prototype, prototype.use);
+  prototype.use = watchUse(prototype.use);
+}
+
+function unpatchUse(prototype: KoaPrototype): void {
+  prototype.use = originals.get(prototype) ?? prototype.use;
+  originals.delete(prototype);
 }
 
 const watchedApplications = new WeakSet<EventEmitter>();

@@ -4,20 +4,19 @@
  * Node itself brings them.
  */
 import { existsSync } from "node:fs";
-import type { IncomingMessage } from "node:http";
 import Module, { createRequire, syncBuiltinESMExports } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { context, type Span } from "@opentelemetry/api";
+import { context } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
 import type { Instrumentation } from "@opentelemetry/instrumentation";
 import type { Config } from "../config";
 import { isScrapeRequest } from "../exporter/scrape-server";
-import { CLIENT_ABORTED } from "../processors/slow-request-span-processor";
 import { scopeOf } from "../processors/span-scope";
 import type { Telemetry } from "../telemetry";
+import { noteIfAborted } from "./client-abort";
 import { watchFastify } from "./fastify-errors";
-import { bindRequest, noteError } from "./request-errors";
+import { bindRequest, echoRequestId } from "./request-errors";
 
 export interface Libraries {
   /** Undoes every patch. */
@@ -27,99 +26,95 @@ export interface Libraries {
 interface Library {
   /** Module names whose loading starts the instrumentation. */
   readonly modules: readonly string[];
-  readonly create: (config: Config) => readonly Instrumentation[];
-}
-
-/** An error of the client's making: it went away before the answer was complete. */
-class ClientAborted extends Error {
-  override readonly name = "ClientAborted";
-  readonly code: "ECONNABORTED" | "ECONNRESET";
-  constructor(code: "ECONNABORTED" | "ECONNRESET") {
-    super("the client closed the connection before the response was complete");
-    this.code = code;
-    this.stack = `${this.name}: ${this.message}`; // where we noticed says nothing
-  }
+  /** What sees errors and makes no spans. */
+  readonly errors?: () => Instrumentation;
+  readonly spans: (config: Config) => Instrumentation;
 }
 
 // Each package is required inside its factory: that is what makes unused ones free.
 const ON_DEMAND: { readonly [name: string]: Library } = {
   express: {
     modules: ["express", "router"],
-    create: (config) => {
+    errors: () => {
+      const { ExpressErrorsInstrumentation } = require("./express-errors") as typeof import("./express-errors");
+      return new ExpressErrorsInstrumentation();
+    },
+    spans: (config) => {
       const { ExpressInstrumentation, ExpressLayerType } =
         require("@opentelemetry/instrumentation-express") as typeof import("@opentelemetry/instrumentation-express");
-      const { ExpressErrorsInstrumentation } = require("./express-errors") as typeof import("./express-errors");
       const { MIDDLEWARE, ROUTER, REQUEST_HANDLER } = ExpressLayerType;
       const ignoreLayersType = config.instrumentation.middlewareSpans ? [] : [MIDDLEWARE, ROUTER, REQUEST_HANDLER];
-      return [new ExpressErrorsInstrumentation(), new ExpressInstrumentation({ ignoreLayersType })];
+      return new ExpressInstrumentation({ ignoreLayersType });
     },
   },
   koa: {
     modules: ["koa", "koa-router", "@koa/router"],
-    create: (config) => {
+    errors: () => {
+      const { KoaErrorsInstrumentation } = require("./koa-errors") as typeof import("./koa-errors");
+      return new KoaErrorsInstrumentation();
+    },
+    spans: (config) => {
       const { KoaInstrumentation, KoaLayerType } =
         require("@opentelemetry/instrumentation-koa") as typeof import("@opentelemetry/instrumentation-koa");
-      const { KoaErrorsInstrumentation } = require("./koa-errors") as typeof import("./koa-errors");
       // The router layer stays: it is the only one that knows the matched route.
       const ignoreLayersType = config.instrumentation.middlewareSpans ? [] : [KoaLayerType.MIDDLEWARE];
-      // In this order: OpenTelemetry's unwraps what it finds before it wraps.
-      return [new KoaInstrumentation({ ignoreLayersType }), new KoaErrorsInstrumentation()];
+      return new KoaInstrumentation({ ignoreLayersType });
     },
   },
   pg: {
     modules: ["pg", "pg-pool"],
-    create: () => {
+    spans: () => {
       const { PgInstrumentation } =
         require("@opentelemetry/instrumentation-pg") as typeof import("@opentelemetry/instrumentation-pg");
-      return [new PgInstrumentation()];
+      return new PgInstrumentation();
     },
   },
   mysql2: {
     modules: ["mysql2", "mysql2/promise"],
-    create: () => {
+    spans: () => {
       const { MySQL2Instrumentation } =
         require("@opentelemetry/instrumentation-mysql2") as typeof import("@opentelemetry/instrumentation-mysql2");
-      return [new MySQL2Instrumentation()];
+      return new MySQL2Instrumentation();
     },
   },
   mongodb: {
     modules: ["mongodb"],
-    create: () => {
+    spans: () => {
       const { MongoDBInstrumentation } =
         require("@opentelemetry/instrumentation-mongodb") as typeof import("@opentelemetry/instrumentation-mongodb");
-      return [new MongoDBInstrumentation()];
+      return new MongoDBInstrumentation();
     },
   },
   redis: {
     modules: ["redis", "@redis/client"],
-    create: () => {
+    spans: () => {
       const { RedisInstrumentation } =
         require("@opentelemetry/instrumentation-redis") as typeof import("@opentelemetry/instrumentation-redis");
-      return [new RedisInstrumentation()];
+      return new RedisInstrumentation();
     },
   },
   ioredis: {
     modules: ["ioredis"],
-    create: () => {
+    spans: () => {
       const { IORedisInstrumentation } =
         require("@opentelemetry/instrumentation-ioredis") as typeof import("@opentelemetry/instrumentation-ioredis");
-      return [new IORedisInstrumentation()];
+      return new IORedisInstrumentation();
     },
   },
   pino: {
     modules: ["pino"],
-    create: () => {
+    spans: () => {
       const { PinoInstrumentation } =
         require("@opentelemetry/instrumentation-pino") as typeof import("@opentelemetry/instrumentation-pino");
-      return [new PinoInstrumentation()];
+      return new PinoInstrumentation();
     },
   },
   winston: {
     modules: ["winston"],
-    create: () => {
+    spans: () => {
       const { WinstonInstrumentation } =
         require("@opentelemetry/instrumentation-winston") as typeof import("@opentelemetry/instrumentation-winston");
-      return [new WinstonInstrumentation()];
+      return new WinstonInstrumentation();
     },
   },
 };
@@ -129,11 +124,11 @@ export interface LibraryOptions {
   readonly telemetry: Telemetry;
   /** The application's entry is an ES module, or might be. */
   readonly isEsm: boolean;
-  /** An SDK of the application's own instruments HTTP already. */
-  readonly skipSpans: boolean;
+  /** An SDK of the application's own is in use: which libraries make spans is its business, errors are still watched. */
+  readonly isJoined: () => boolean;
 }
 
-export function instrumentLibraries({ config, telemetry, isEsm, skipSpans }: LibraryOptions): Libraries {
+export function instrumentLibraries({ config, telemetry, isEsm, isJoined }: LibraryOptions): Libraries {
   const enabled = new Set<string>(config.instrumentation.names);
   const active: Instrumentation[] = [];
   const undo: (() => void)[] = [];
@@ -146,7 +141,12 @@ export function instrumentLibraries({ config, telemetry, isEsm, skipSpans }: Lib
     }
   };
 
-  if (!skipSpans) {
+  const instrument = ({ errors, spans }: Library): Instrumentation[] => {
+    const made = errors === undefined ? [] : [errors()];
+    return isJoined() ? made : [...made, spans(config)];
+  };
+
+  if (!isJoined()) {
     start("http", () => [httpInstrumentation(config)]);
     start("undici", () => [undiciInstrumentation(config)]);
   }
@@ -156,10 +156,15 @@ export function instrumentLibraries({ config, telemetry, isEsm, skipSpans }: Lib
   if (isEsm) {
     const from = dirname(process.argv[1] ?? join(process.cwd(), "app"));
     for (const [name, library] of Object.entries(ON_DEMAND)) {
-      if (library.modules.some((module) => isInstalled(module, from))) start(name, () => library.create(config));
+      if (library.modules.some((module) => isInstalled(module, from))) start(name, () => instrument(library));
     }
   }
-  undo.push(onFirstRequire((name) => start(name, () => ON_DEMAND[name]?.create(config) ?? [])));
+  undo.push(
+    onFirstRequire((name) => {
+      const library = ON_DEMAND[name];
+      if (library !== undefined) start(name, () => instrument(library));
+    }),
+  );
   // Patch HTTP now: an ES module imports it without require().
   require("node:http");
   require("node:https");
@@ -204,7 +209,30 @@ function isInstalled(name: string, from: string): boolean {
   return paths.some((path) => existsSync(join(path, name)));
 }
 
+/**
+ * OpenTelemetry's HTTP instrumentation takes a thrown null, undefined or "" for nothing thrown, and swallows it. Beneath
+ * it, the value is seen first, and goes the way that Node has for it.
+ */
+function keepFalsyThrows(server: { emit(...args: unknown[]): boolean }): void {
+  const { emit } = server;
+  function watched(this: unknown, ...args: unknown[]): boolean {
+    try {
+      return emit.apply(this, args);
+    } catch (thrown) {
+      if (thrown) throw thrown;
+      process.nextTick(() => {
+        throw thrown;
+      });
+      return true;
+    }
+  }
+  Object.assign(server, { emit: watched });
+}
+
 function httpInstrumentation(config: Config): Instrumentation {
+  const http = require("node:http") as typeof import("node:http");
+  const https = require("node:https") as typeof import("node:https");
+  for (const { Server } of [http, https]) keepFalsyThrows(Server.prototype);
   const { HttpInstrumentation } =
     require("@opentelemetry/instrumentation-http") as typeof import("@opentelemetry/instrumentation-http");
   const { requestHeaders, responseHeaders } = config.instrumentation;
@@ -221,27 +249,12 @@ function httpInstrumentation(config: Config): Instrumentation {
       if (scope !== undefined) scope.rpc = getRPCMetadata(context.active());
     },
     responseHook: (span, response) => {
-      if (!("setHeader" in response)) return; // an incoming response
-      const requestId = scopeOf(span)?.requestId;
-      if (requestId !== undefined && !response.headersSent) response.setHeader("X-Request-ID", requestId);
+      if ("setHeader" in response) echoRequestId(span, response); // else it is an incoming one
     },
     applyCustomAttributesOnSpan: (span, request, response) => {
-      if (!("writableFinished" in response) || response.writableFinished || !("headers" in request)) return;
-      noteAbort(span, request, response.errored);
+      if ("writableFinished" in response && "headers" in request) noteIfAborted(span, request, response);
     },
   });
-}
-
-/** The response was closed before it was complete: unless the application failed, the client went away. */
-function noteAbort(span: Span, request: IncomingMessage, errored: Error | null): void {
-  if (scopeOf(span)?.lastNoted !== undefined) return;
-  const code = [errored, request.errored, request.socket?.errored].some(isReset) ? "ECONNRESET" : "ECONNABORTED";
-  span.setAttribute(CLIENT_ABORTED, true);
-  noteError(span, new ClientAborted(code));
-}
-
-function isReset(error: Error | null | undefined): boolean {
-  return error !== null && error !== undefined && "code" in error && error.code === "ECONNRESET" && "syscall" in error;
 }
 
 function undiciInstrumentation(config: Config): Instrumentation {

@@ -10,14 +10,13 @@ import { createScrapeServer, type ScrapeServer } from "../exporter/scrape-server
 import type { Telemetry } from "../telemetry";
 
 export interface MetricsEndpoint {
-  /** Another process shows this one's metrics. */
-  readonly isMember: boolean;
   /** For a process about to die: hands its counts on before it returns. */
   pushNow(): void;
   /** Tells the process that watches this one that its death is counted already. */
   announceDeath(): void;
   /** Whether that worker said that it counts its own death. */
   announcedDeath(pid: number, threadId: number): boolean;
+  /** What it has on the disk is gone when the call returns; the promise waits for the port. */
   stop(): Promise<void>;
 }
 
@@ -33,7 +32,6 @@ function own(config: Config, metrics: Metrics, telemetry: Telemetry): MetricsEnd
   if (group.path !== undefined) process.env["SEISMO_METRICS_SOCKET"] = group.path;
   const server = open(config, group, telemetry);
   return {
-    isMember: false,
     pushNow: () => {},
     announceDeath: () => {},
     announcedDeath: (pid, threadId) => group.announcedDeath(pid, threadId),
@@ -57,7 +55,6 @@ function join(path: string, config: Config, metrics: Metrics, telemetry: Telemet
     },
   });
   return {
-    isMember: true,
     pushNow: () => member.pushNow(),
     announceDeath: () => member.announceDeath(),
     announcedDeath: (pid, threadId) => successor?.announcedDeath(pid, threadId) ?? member.announcedDeath(pid, threadId),
@@ -88,7 +85,6 @@ function open(config: Config, group: ProcessGroup, telemetry: Telemetry): Scrape
 
 function silent(): MetricsEndpoint {
   return {
-    isMember: false,
     pushNow: () => {},
     announceDeath: () => {},
     announcedDeath: () => false,

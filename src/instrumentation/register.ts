@@ -11,6 +11,7 @@ import { trace } from "@opentelemetry/api";
 import { ConfigError } from "../config";
 import type { ErrorEvent, RawError } from "../event";
 import { readError } from "../processors/read-error";
+import { redactSpan } from "../processors/redact-span";
 import { activeScope, type SpanScope } from "../processors/span-scope";
 import { type DeadWorker, watchChildren } from "./children";
 import { instrumentLibraries } from "./libraries";
@@ -42,6 +43,7 @@ function start(current: Runtime): void {
         config,
         telemetry,
         processors: [current.requestIds, current.errorSpans, current.slowRequests, current.llmSpans],
+        redact: (span) => redactSpan(span, current.redaction),
         onExported: (exporter, millis) => metrics.recordExport(exporter, millis),
       });
   if (tracing !== undefined) {
@@ -49,7 +51,7 @@ function start(current: Runtime): void {
       config,
       telemetry,
       isEsm: wantsEsmHooks(config.instrumentation.esmHooks),
-      skipSpans: tracing.isJoined(),
+      isJoined: tracing.isJoined,
     });
   }
   watchUncaught((uncaught) => onUncaught(current, tracing, uncaught));
@@ -59,7 +61,10 @@ function start(current: Runtime): void {
       await current.forceFlush();
       await tracing?.forceFlush();
     },
-    now: () => flushNow(current, tracing),
+    now(isLate) {
+      flushNow(current, isLate ? undefined : tracing);
+      void current.endpoint.stop();
+    },
   });
 }
 

@@ -13,6 +13,7 @@ import { createMetrics, type Metrics } from "../exporter/prometheus";
 import { ErrorSpanProcessor, withAdded } from "../processors/error-span-processor";
 import { createFrequency } from "../processors/frequency";
 import { createPipeline, type Pipeline } from "../processors/pipeline";
+import { compileRedaction, type RedactionRules, redactText } from "../processors/redact";
 import { RequestIdSpanProcessor } from "../processors/request-id-span-processor";
 import { compileRules } from "../processors/rules";
 import { SlowRequestSpanProcessor } from "../processors/slow-request-span-processor";
@@ -26,6 +27,7 @@ export interface Runtime {
   readonly config: Config;
   readonly telemetry: Telemetry;
   readonly resource: Resource;
+  readonly redaction: RedactionRules;
   readonly metrics: Metrics;
   readonly pipeline: Pipeline;
   readonly errorSpans: ErrorSpanProcessor;
@@ -69,7 +71,7 @@ export async function shutdown(): Promise<void> {
 }
 
 function createRuntime(): Runtime {
-  const { config, telemetry } = configure();
+  const { config, telemetry, redaction } = configure();
   const { service } = config;
   const resource: Resource = {
     service: service.name,
@@ -126,6 +128,7 @@ function createRuntime(): Runtime {
     config,
     telemetry,
     resource,
+    redaction,
     metrics,
     pipeline,
     errorSpans,
@@ -169,7 +172,7 @@ function createRuntime(): Runtime {
 }
 
 /** Reads the configuration and says what is wrong with it: once, to stderr and the log. */
-function configure(): { readonly config: Config; readonly telemetry: Telemetry } {
+function configure(): Pick<Runtime, "config" | "telemetry" | "redaction"> {
   const cluster = clusterWorkerId();
   const { config, problems } = loadConfig({
     env: process.env,
@@ -177,11 +180,15 @@ function configure(): { readonly config: Config; readonly telemetry: Telemetry }
     hostname: hostname(),
     ...(cluster === undefined ? {} : { clusterWorkerId: cluster }),
   });
-  const telemetry = createTelemetry({ log: createLogWriter(config.log) });
+  const redaction = compileRedaction(config.redaction);
+  const writer = createLogWriter(config.log);
+  const telemetry = createTelemetry({
+    log: { write: (level, message, fields) => writer.write(level, redactText(message, redaction), fields) },
+  });
   if (problems.length > 0 && config.startup.strict) throw new ConfigError(problems);
   for (const line of describeProblems(problems))
     telemetry.log("warning", `configuration: ${line}; going on with the default`);
-  return { config, telemetry };
+  return { config, telemetry, redaction };
 }
 
 /** The id that Node's cluster gave this process. The module itself is not loaded for it. */

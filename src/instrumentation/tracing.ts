@@ -5,7 +5,14 @@
  *   anything more (gRPC, logs, metrics, …) →  NodeSDK, configured by the same OTEL_* variables
  *   an SDK of the application's own         →  Seismo's processors join it, whenever it starts
  */
-import { context, propagation, type TextMapPropagator, type TracerProvider, trace } from "@opentelemetry/api";
+import {
+  context,
+  propagation,
+  type TextMapPropagator,
+  type Tracer,
+  type TracerProvider,
+  trace,
+} from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import {
   CompositePropagator,
@@ -14,10 +21,17 @@ import {
   W3CTraceContextPropagator,
 } from "@opentelemetry/core";
 import { defaultResource, type Resource as OtelResource, resourceFromAttributes } from "@opentelemetry/resources";
-import { BasicTracerProvider, BatchSpanProcessor, type SpanProcessor } from "@opentelemetry/sdk-trace-base";
+import {
+  BasicTracerProvider,
+  BatchSpanProcessor,
+  type ReadableSpan,
+  type SpanExporter,
+  type SpanProcessor,
+} from "@opentelemetry/sdk-trace-base";
 import type { Config } from "../config";
 import type { Telemetry } from "../telemetry";
-import { CrashSafeExporter } from "./crash-safe-exporter";
+import type { CrashSafeExporter } from "./crash-safe-exporter";
+import { JoinedRequestSpanProcessor } from "./joined-requests";
 import { recordAll, samplerFrom } from "./record-all-sampler";
 import { RequestIdPropagator } from "./request-id-propagator";
 
@@ -35,6 +49,8 @@ export interface TracingOptions {
   /** In the order in which they see a span. */
   readonly processors: readonly SpanProcessor[];
   readonly telemetry: Telemetry;
+  /** What may leave of a span. */
+  readonly redact: (span: ReadableSpan) => ReadableSpan;
   readonly onExported: (exporter: string, durationMillis: number) => void;
 }
 
@@ -43,7 +59,7 @@ export function startTracing(options: TracingOptions): Tracing {
   let joined = false;
   const join = (provider: TracerProvider): void => {
     joined = true;
-    const didJoin = attachProcessors(provider, options.processors);
+    const didJoin = attachProcessors(provider, [...options.processors, new JoinedRequestSpanProcessor()]);
     telemetry.logOnce(
       "warning",
       "joined",
@@ -57,6 +73,7 @@ export function startTracing(options: TracingOptions): Tracing {
   const present = globalProvider();
   if (present !== undefined) {
     join(present);
+    wrapPropagator(config.requests.idHeaders);
     return { isJoined: () => true, flushNow: () => {}, forceFlush: async () => {}, shutdown: async () => {} };
   }
 
@@ -67,8 +84,9 @@ export function startTracing(options: TracingOptions): Tracing {
 
 type OwnTracing = Omit<Tracing, "isJoined">;
 
-function startLight({ config, processors, telemetry, onExported }: TracingOptions): OwnTracing {
-  const exporter = otlpExporter(config, telemetry, onExported);
+function startLight(options: TracingOptions): OwnTracing {
+  const { config, processors, telemetry } = options;
+  const exporter = otlpExporter(options);
   const batch = exporter && new BatchSpanProcessor(exporter);
   const provider = new BasicTracerProvider({
     resource: otelResource(config),
@@ -92,7 +110,7 @@ function startLight({ config, processors, telemetry, onExported }: TracingOption
   };
 }
 
-function startNodeSdk({ config, processors }: TracingOptions): OwnTracing {
+function startNodeSdk({ config, processors, redact }: TracingOptions): OwnTracing {
   // Loaded only here: it brings every exporter and costs several times the light start.
   const { NodeSDK } = require("@opentelemetry/sdk-node") as typeof import("@opentelemetry/sdk-node");
   const { env } = config.otel;
@@ -107,7 +125,10 @@ function startNodeSdk({ config, processors }: TracingOptions): OwnTracing {
   sdk.start();
   restore();
   const provider = globalProvider();
-  if (wantsTraces(config) && provider !== undefined) attachProcessors(provider, processors);
+  if (wantsTraces(config) && isSdkProvider(provider)) {
+    redactExports(provider, redact);
+    attachProcessors(provider, processors);
+  }
   return {
     flushNow: () => {},
     forceFlush: async () => {
@@ -140,19 +161,18 @@ function wantsTraces({ otel: { env, tracesEndpoint } }: Config): boolean {
   return exporter === undefined ? tracesEndpoint !== undefined : exporter !== "none";
 }
 
-function otlpExporter(
-  config: Config,
-  telemetry: Telemetry,
-  onExported: TracingOptions["onExported"],
-): CrashSafeExporter | undefined {
+function otlpExporter({ config, telemetry, redact, onExported }: TracingOptions): CrashSafeExporter | undefined {
   if (!wantsTraces(config)) return undefined;
+  // Loaded only here: OpenTelemetry's serializers are a third of all that is loaded at start-up.
   const { OTLPTraceExporter } =
     require("@opentelemetry/exporter-trace-otlp-http") as typeof import("@opentelemetry/exporter-trace-otlp-http");
+  const exporter = require("./crash-safe-exporter") as typeof import("./crash-safe-exporter");
   const url = config.otel.tracesEndpoint ?? "http://localhost:4318/v1/traces";
-  return new CrashSafeExporter({
+  return new exporter.CrashSafeExporter({
     inner: new OTLPTraceExporter({ url }),
     url,
     headers: parseKeyPairsIntoRecord(config.otel.tracesHeaders?.reveal()),
+    redact,
     telemetry,
     onExported: (durationMillis) => onExported("otlp", durationMillis),
   });
@@ -182,6 +202,16 @@ function attachProcessors(provider: TracerProvider, processors: readonly SpanPro
   return true;
 }
 
+/** The exporters that NodeSDK made sit in its processors, as private as those do in the provider. */
+function redactExports(provider: SdkProvider, redact: TracingOptions["redact"]): void {
+  for (const processor of provider._activeSpanProcessor._spanProcessors) {
+    const exporter = (processor as { readonly _exporter?: SpanExporter })._exporter;
+    const original = exporter?.export;
+    if (exporter === undefined || original === undefined) continue;
+    exporter.export = (spans, resultCallback) => original.call(exporter, spans.map(redact), resultCallback);
+  }
+}
+
 type SdkProvider = TracerProvider & { readonly _activeSpanProcessor: { readonly _spanProcessors: SpanProcessor[] } };
 
 function isSdkProvider(provider: unknown): provider is SdkProvider {
@@ -191,18 +221,56 @@ function isSdkProvider(provider: unknown): provider is SdkProvider {
 
 /**
  * The API takes the first registration and refuses the application's later one. Here the later one wins:
- * the proxy that all instrumentations hold is pointed at it, with Seismo's processors inside.
+ * all tracers that were handed out follow to its provider, with Seismo's processors inside.
  */
 function watchForAnotherSdk(join: (provider: TracerProvider) => void, idHeaders: readonly string[]): void {
   interceptPropagator(idHeaders);
   const proxy = trace.getTracerProvider();
+  const own = globalProvider();
+  if (own === undefined || !("setDelegate" in proxy) || typeof proxy.setDelegate !== "function") return;
+  const following = createFollowingProvider(own);
+  proxy.setDelegate(following);
   trace.setGlobalTracerProvider = (provider: TracerProvider): boolean => {
     join(provider);
-    if ("setDelegate" in proxy && typeof proxy.setDelegate === "function") proxy.setDelegate(provider);
+    following.follow(provider);
     return true;
   };
   // Both would be refused with an error in the log; the one that runs serves them too.
   context.setGlobalContextManager = (): boolean => true;
+}
+
+/** Its tracers change with the provider; those of the API's proxy stay with the first one. */
+function createFollowingProvider(first: TracerProvider): TracerProvider & { follow(provider: TracerProvider): void } {
+  let current = first;
+  return {
+    getTracer(...names) {
+      let source = current;
+      let tracer = source.getTracer(...names);
+      const latest = (): Tracer => {
+        if (source !== current) {
+          source = current;
+          tracer = source.getTracer(...names);
+        }
+        return tracer;
+      };
+      return {
+        startSpan: (...args) => latest().startSpan(...args),
+        startActiveSpan: (...args: readonly unknown[]) => Reflect.apply(latest().startActiveSpan, latest(), args),
+      };
+    },
+    follow(provider) {
+      current = provider;
+    },
+  };
+}
+
+/** Wraps the propagator that is set already, so that request ids travel with it. */
+function wrapPropagator(idHeaders: readonly string[]): void {
+  const api = propagation as unknown as { readonly _getGlobalPropagator?: () => TextMapPropagator }; // the API shows it no other way
+  const present = api._getGlobalPropagator?.call(propagation);
+  if (present === undefined) return;
+  propagation.disable();
+  propagation.setGlobalPropagator(new RequestIdPropagator(present, idHeaders));
 }
 
 /** Wraps whatever propagator is set from now on, so that request ids travel with it. Returns how to stop. */

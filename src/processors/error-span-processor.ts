@@ -11,9 +11,9 @@ import { hrTimeToMilliseconds } from "@opentelemetry/core";
 import type { ReadableSpan, Span as SdkSpan, SpanProcessor } from "@opentelemetry/sdk-trace-base";
 import type { ErrorEvent, RawError, RecordedException, SpanKind as RecordKind, Resource, SpanRecord } from "../event";
 import type { Telemetry } from "../telemetry";
-import { type ExtractOptions, extractErrors, mayHaveFailed } from "./extract";
+import { type ExtractOptions, extractErrors, mayHaveFailed, withDriverCodes } from "./extract";
 import type { Pipeline } from "./pipeline";
-import { errorChain, isErrorLike } from "./read-error";
+import { errorChain, isErrorLike, readError } from "./read-error";
 import {
   type AddedContext,
   type Counted,
@@ -23,6 +23,7 @@ import {
   localRoot,
   markCounted,
   openScope,
+  requestAttributes,
   type SpanScope,
   scopeOf,
   takeHeld,
@@ -57,6 +58,7 @@ export class ErrorSpanProcessor implements SpanProcessor {
   readonly #countedElsewhere = new WeakMap<object, Counted>();
   /** What each error was counted as last, under whatever span. */
   readonly #latest = new WeakMap<object, Counted>();
+  #lastTold: { readonly message: string; readonly counted: Counted } | undefined;
 
   constructor(dependencies: ErrorSpanProcessorDependencies) {
     this.#deps = dependencies;
@@ -114,7 +116,7 @@ export class ErrorSpanProcessor implements SpanProcessor {
     const root = scope && localRoot(scope);
     const errors = extractErrors(
       record,
-      { resource, newId, requestId: scope?.requestId, serverAttributes: attributesOf(root) },
+      { resource, newId, requestId: scope?.requestId, serverAttributes: root && requestAttributes(root) },
       extract,
     );
     for (const [index, raw] of errors.entries()) {
@@ -128,7 +130,8 @@ export class ErrorSpanProcessor implements SpanProcessor {
   #record(raw: RawError, identities: readonly object[], scope: SpanScope | undefined): Counted | undefined {
     const texts = [raw.message, ...raw.causes.map((cause) => cause.message)];
     if (identities.length > 0) {
-      const known = countedByIdentity(scope, identities) ?? this.#knownElsewhere(identities);
+      // Two spans side by side may end with one Error: ioredis has a span for queueing a command and one for sending it.
+      const known = countedByIdentity(scope && localRoot(scope), identities) ?? this.#knownElsewhere(identities);
       if (known !== undefined) return known;
       const held = scope && takeHeld(scope, texts);
       if (held?.counted !== undefined) {
@@ -147,13 +150,28 @@ export class ErrorSpanProcessor implements SpanProcessor {
 
   /** Spans may have told of this error already; nobody says under which of them it got away. */
   #recordUncaught(raw: RawError, identities: readonly object[], scope: SpanScope | undefined): ErrorEvent | undefined {
-    const known = identities.map((identity) => this.#latest.get(identity)?.event).find((event) => event !== undefined);
-    if (known === undefined) return this.#record(raw, identities, scope ?? this.#holderOf(raw.message))?.event;
+    const told = this.#toldBySpan(raw, identities);
+    const event = told?.event;
+    if (event === undefined) return this.#record(raw, identities, scope ?? this.#holderOf(raw.message))?.event;
     const { source, handled, fatal } = raw;
-    const ended = { ...known, source, handled, fatal, details: { ...known.details, ...raw.details } };
-    const better = this.#deps.pipeline.replace(known, ended);
+    const details = { ...event.details, ...raw.details };
+    const amended = this.#deps.pipeline.amend(event, { source, handled, fatal, details });
+    if (amended !== undefined) {
+      told.event = amended;
+      return amended;
+    }
+    if (identities.length === 0) return this.#count(raw, identities, scope).event;
     // An event that has left cannot be called back; that the process dies of it is an echo.
-    return better ?? (fatal ? this.#count({ ...raw, origin: "echo" }, identities, scope).event : known);
+    return fatal ? this.#count({ ...raw, origin: "echo" }, identities, scope).event : event;
+  }
+
+  /** What has no identity is known by its text, as long as that is the last that was told. */
+  #toldBySpan({ message }: RawError, identities: readonly object[]): Counted | undefined {
+    const told =
+      identities.length === 0
+        ? [this.#lastTold?.message === message ? this.#lastTold.counted : undefined]
+        : identities.map((identity) => this.#latest.get(identity));
+    return told.find((counted) => counted?.event !== undefined && counted.event.source !== "uncaught");
   }
 
   #holderOf(message: string): SpanScope | undefined {
@@ -181,6 +199,7 @@ export class ErrorSpanProcessor implements SpanProcessor {
     const counted: Counted = { event: this.#deps.pipeline.record(raw) };
     markCounted(scope, identities, [raw.message], counted);
     for (const identity of identities) this.#latest.set(identity, counted);
+    this.#lastTold = { message: raw.message, counted };
     return counted;
   }
 
@@ -274,13 +293,10 @@ function recordedExceptions(span: ReadableSpan, scope: SpanScope | undefined): R
 }
 
 function unrecordedExceptions(scope: SpanScope | undefined, timeUnixMillis: number): RecordedException[] {
-  return (scope?.unrecorded ?? []).map((live) => ({
-    timeUnixMillis,
-    type: "",
-    message: typeof live === "object" ? "" : String(live),
-    stack: "",
-    live,
-  }));
+  return (scope?.unrecorded ?? []).map((live) => {
+    const { type, message, stack } = readError(live);
+    return { timeUnixMillis, type, message, stack, live };
+  });
 }
 
 /** Only errors have an identity worth comparing; a bare text has none. */
@@ -291,7 +307,6 @@ function identitiesOf(thrown: unknown): readonly object[] {
 /** The live error, placed at the span where it was first seen. */
 function merged(raw: RawError, held: RawError): RawError {
   const { id, traceId, spanId, spanName, spanKind, attributes, database } = held;
-  const constraint = raw.properties["constraint"];
   return {
     ...raw,
     id,
@@ -300,7 +315,7 @@ function merged(raw: RawError, held: RawError): RawError {
     spanName,
     spanKind,
     attributes,
-    database: database && typeof constraint === "string" ? { ...database, constraint } : database,
+    database: database && withDriverCodes(database, raw.properties),
   };
 }
 
@@ -325,11 +340,6 @@ function addTo(raw: RawError, added: AddedContext): RawError {
     database: added.database === undefined ? raw.database : { ...added.database, ...raw.database },
     given: { ...raw.given, fingerprint: raw.given.fingerprint ?? added.fingerprint },
   };
-}
-
-function attributesOf(scope: SpanScope | undefined): ReadableSpan["attributes"] | undefined {
-  const span: unknown = scope?.span;
-  return isReadable(span) && span.kind === SpanKind.SERVER ? span.attributes : undefined;
 }
 
 function isReadable(span: unknown): span is ReadableSpan {

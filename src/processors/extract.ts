@@ -166,15 +166,27 @@ function assemble(error: ReadError, timeUnixMillis: number, span: SpanRecord, ar
 function databaseContext(attributes: Attributes, properties: JsonObject): DatabaseContext | undefined {
   const system = text(attributes, "db.system.name", "db.system");
   if (system === undefined) return undefined;
-  const constraint = properties["constraint"];
-  return {
+  const database = {
     system,
     namespace: text(attributes, "db.namespace", "db.name"),
     operation: text(attributes, "db.operation.name", "db.operation"),
     collection: text(attributes, "db.collection.name", "db.sql.table", "db.mongodb.collection"),
     query: text(attributes, "db.query.text", "db.statement"),
     statusCode: text(attributes, "db.response.status_code", "error.type"),
-    constraint: typeof constraint === "string" ? constraint : undefined,
+  };
+  return withDriverCodes(database, properties);
+}
+
+/** Adds what the error of a driver knows better than the span: the server's code and the constraint's name. */
+export function withDriverCodes(database: DatabaseContext, properties: JsonObject): DatabaseContext {
+  const { code, errno, sqlMessage, constraint } = properties;
+  // PostgreSQL's SQLSTATE; MySQL's number, which stands beside a name; MongoDB's number. `ECONNREFUSED` is the socket's.
+  const given = sqlMessage === undefined ? code : errno;
+  const isServerCode = typeof given === "number" || (typeof given === "string" && /^[0-9A-Z]{5}$/.test(given));
+  return {
+    ...database,
+    statusCode: isServerCode ? String(given) : database.statusCode,
+    constraint: typeof constraint === "string" ? constraint : database.constraint,
   };
 }
 

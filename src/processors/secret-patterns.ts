@@ -52,14 +52,15 @@ function hideOnce(text: string, rules: PatternRules, end: number): string {
 /** Secrets that overlap or touch become one. */
 function replace(text: string, secrets: Span[], end: number): string {
   secrets.sort((a, b) => a.from - b.from);
-  let safe = "";
+  const pieces: string[] = [];
   let done = -1;
   for (const { from, to } of secrets) {
     if (from >= end) break;
-    if (from > done) safe += text.slice(Math.max(done, 0), from) + REDACTED;
+    if (from > done) pieces.push(text.slice(Math.max(done, 0), from), REDACTED);
     done = Math.max(done, to);
   }
-  return done < end ? safe + text.slice(Math.max(done, 0), end) : safe;
+  if (done < end) pieces.push(text.slice(Math.max(done, 0), end));
+  return pieces.join("");
 }
 
 interface Token {

@@ -25,17 +25,32 @@ export interface KeyOptions {
 export function compileKeys(options: KeyOptions): KeyRules {
   const phrases = (options.keys ?? []).map((key) => wordsOf(key).join(" ")).filter((phrase) => phrase !== "");
   const allowed = new Set((options.allowKeys ?? []).map((key) => wordsOf(key).join(" ")));
+  const read = (key: string): KeySense => {
+    if (phrases.length === 0 && !MAY_BE_SECRET.test(key)) return HARMLESS;
+    const words = wordsOf(key);
+    const text = words.join(" ");
+    if (allowed.has(text)) return HARMLESS;
+    if (phrases.some((phrase) => ` ${text} `.includes(` ${phrase} `))) return CERTAIN;
+    return senseOf(words);
+  };
+  const known = new Map<string, KeySense>();
   return {
     sense(key) {
-      if (phrases.length === 0 && !MAY_BE_SECRET.test(key)) return HARMLESS;
-      const words = wordsOf(key);
-      const text = words.join(" ");
-      if (allowed.has(text)) return HARMLESS;
-      if (phrases.some((phrase) => ` ${text} `.includes(` ${phrase} `))) return CERTAIN;
-      return senseOf(words);
+      if (key.length > MAX_KNOWN_LENGTH) return read(key);
+      let sense = known.get(key);
+      if (sense === undefined) {
+        sense = read(key);
+        if (known.size >= MAX_KNOWN) known.clear();
+        known.set(key, sense);
+      }
+      return sense;
     },
   };
 }
+
+const MAX_KNOWN = 1_000;
+/** A longer key that was cut out of a text would keep all of that text in memory. */
+const MAX_KNOWN_LENGTH = 12;
 
 /** The words of a key, in lower case: `xApiKey2` → x, api, key2. */
 export function wordsOf(key: string): string[] {

@@ -6,8 +6,9 @@
  *                  └ counted: which errors of its descendants are already events
  */
 import type { Context, Span } from "@opentelemetry/api";
-import { trace } from "@opentelemetry/api";
-import type { ErrorEvent, JsonObject, JsonValue, RawError } from "../event";
+import { SpanKind, trace } from "@opentelemetry/api";
+import { getRPCMetadata } from "@opentelemetry/core";
+import type { Attributes, ErrorEvent, JsonObject, JsonValue, RawError } from "../event";
 
 export interface SpanScope {
   readonly span: Span;
@@ -76,6 +77,8 @@ export function openScope(span: Span, parentContext: Context): SpanScope {
   if (existing !== undefined) return existing;
   const parentSpan = trace.getSpan(parentContext);
   const parent = parentSpan === undefined ? undefined : scopeOf(parentSpan);
+  // The HTTP instrumentation puts it into the context of what runs under the request.
+  if (parent !== undefined && parent.parent === undefined) parent.rpc ??= getRPCMetadata(parentContext);
   const scope: SpanScope = {
     span,
     parent,
@@ -106,6 +109,14 @@ export function localRoot(scope: SpanScope): SpanScope {
   let root = scope;
   while (root.parent !== undefined) root = root.parent;
   return root;
+}
+
+/** What is known so far of the HTTP request at this local root: the attributes of its server span, the matched route too. */
+export function requestAttributes({ span, rpc }: SpanScope): Attributes | undefined {
+  if (!("attributes" in span) || !("kind" in span) || span.kind !== SpanKind.SERVER) return undefined;
+  const attributes = span.attributes as Attributes; // the SDK's spans have plain attribute objects
+  // The HTTP instrumentation writes the route when the request ends.
+  return rpc?.route === undefined ? attributes : { "http.route": rpc.route, ...attributes };
 }
 
 /** Marks a failure as counted for this scope and all above it: there, the same error is no new failure. */

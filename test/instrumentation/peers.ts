@@ -1,7 +1,7 @@
 /** Small stand-ins for what an application talks to: they speak the real protocol, and fail on demand. */
 import { createServer as createHttpServer, type IncomingHttpHeaders } from "node:http";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { createServer as createMysqlServer } from "mysql2";
+import { type Connection, createServer as createMysqlServer } from "mysql2";
 
 export interface Peer {
   readonly port: number;
@@ -38,10 +38,9 @@ export function redisPeer(): Promise<Peer> {
 
 /** A MySQL server that refuses what it is asked: a duplicate key, or a deadlock when the query names one. */
 export async function mysqlPeer(): Promise<Peer> {
-  const server = createMysqlServer();
-  const sockets = new Set<{ close(): void }>();
-  server.on("connection", (connection) => {
-    sockets.add(connection);
+  const connections = new Set<Connection>();
+  const server = createMysqlServer((connection) => {
+    connections.add(connection);
     connection.on("error", () => {}); // the client's end
     connection.serverHandshake({
       protocolVersion: 10,
@@ -53,6 +52,7 @@ export async function mysqlPeer(): Promise<Peer> {
     });
     const refuse = (query: string): void => {
       const isDeadlock = query.includes("deadlock");
+      Object.assign(connection, { sequenceId: 1 }); // an answer counts on from the query, which the server side forgets
       connection.writeError({
         code: isDeadlock ? 1213 : 1062,
         message: isDeadlock
@@ -69,7 +69,7 @@ export async function mysqlPeer(): Promise<Peer> {
   return {
     port: portOf(inner),
     async close() {
-      for (const socket of sockets) socket.close();
+      for (const connection of connections) connection.destroy();
       await new Promise((closed) => inner.close(closed));
     },
   };

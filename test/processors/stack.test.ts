@@ -102,6 +102,10 @@ test("any text is parsed, the same each time, into at most 50 frames", () => {
   );
 });
 
+test("a location that is nothing but a query names no file, and still a module", () => {
+  assert.equal(parseStack("    at ?file:///:1:2")[0]?.module, "<anonymous>");
+});
+
 test("hostile stacks take time in proportion to their length", () => {
   const units = [
     ...[

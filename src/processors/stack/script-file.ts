@@ -37,7 +37,7 @@ const MAX_RECENT = 1_000;
 const recent = new Map<string, ScriptFile>();
 
 function classify(location: string): ScriptFile {
-  const file = plainPath(location);
+  const file = plainPath(location) || BUILT_IN; // a URL may be all query
   if (file === BUILT_IN) return { module: BUILT_IN, file, inApp: false };
   const runtime = runtimeModule(file);
   if (runtime !== undefined) return { module: runtime, file, inApp: false };

@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { eventually, type FixtureApp, runFixture, sum } from "./fixture-app";
+import { closedPort, type SinkSpan, type TraceSink, traceSink } from "./peers";
+
+const SERVER = 2;
+
+for (const [path, protocol] of [
+  ["the light start", "http/json"],
+  ["NodeSDK", "http/protobuf"],
+] as const) {
+  test(`${path} exports to the endpoint that is set, with its headers`, async () => {
+    const sink = await traceSink();
+    const app = run(sink, { OTEL_EXPORTER_OTLP_PROTOCOL: protocol, OTEL_EXPORTER_OTLP_HEADERS: "x-tenant=shop%207" });
+    await app.fetch("/throw/1");
+    const { events, stderr } = await app.stop();
+    await sink.close();
+    const type = protocol === "http/json" ? "application/json" : "application/x-protobuf";
+    assert.deepEqual(
+      sink.requests.map(({ path, headers }) => [path, headers["content-type"], headers["x-tenant"]]),
+      [["/v1/traces", type, "shop 7"]],
+    );
+    assert.equal(events.length, 1);
+    assert.equal(withoutMetricsLine(stderr), "");
+  });
+}
+
+test("an exported server span carries the request id, the error and the slow flag", async () => {
+  const sink = await traceSink();
+  const app = run(sink, { SEISMO_SLOW_REQUEST_MS: "100" });
+  await app.fetch("/throw/1", { headers: { "x-request-id": "order-7" } });
+  await app.fetch("/slow", { headers: { "x-request-id": "order-8" } });
+  const { events } = await app.stop();
+  await sink.close();
+  const servers = sink.spans.filter((span) => span.kind === SERVER);
+  assert.deepEqual(servers.map(shown), [
+    {
+      "request.id": "order-7",
+      "error.category": "application_error",
+      "error.group": "application_error",
+      "error.severity": "warning",
+      "error.origin": "root",
+      "error.fingerprint": events[0]?.fingerprint,
+    },
+    { "request.id": "order-8", "request.slow": true, "request.slow_threshold_ms": 100 },
+  ]);
+  assert.deepEqual([servers[0]?.traceId, servers[0]?.spanId], [events[0]?.["trace_id"], events[0]?.["span_id"]]);
+});
+
+test("without an endpoint nothing is sent, and nothing is said about it", async () => {
+  const app = runFixture("express-app.js");
+  await app.fetch("/throw/1");
+  const { events, stderr } = await app.stop();
+  assert.equal(events.length, 1);
+  assert.equal(withoutMetricsLine(stderr), "");
+});
+
+test("OTEL_TRACES_EXPORTER=none sends nothing to the endpoint that is set", async () => {
+  const sink = await traceSink();
+  const app = run(sink, { OTEL_TRACES_EXPORTER: "none" });
+  await app.fetch("/throw/1");
+  const { events } = await app.stop();
+  await sink.close();
+  assert.deepEqual([sink.requests.length, events.length], [0, 1]);
+});
+
+for (const protocol of ["http/json", "http/protobuf"]) {
+  test(`what the sampler leaves out is not exported, and counted all the same (${protocol})`, async () => {
+    const sink = await traceSink();
+    const app = run(sink, {
+      OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+      OTEL_TRACES_SAMPLER: "traceidratio",
+      OTEL_TRACES_SAMPLER_ARG: "0",
+    });
+    await app.fetch("/throw/1");
+    const samples = await app.samples("http_request_duration_seconds");
+    assert.equal(sum(samples.filter((sample) => sample.name.endsWith("_count"))), 1);
+    const { events } = await app.stop();
+    await sink.close();
+    assert.deepEqual([sink.requests.length, events.length], [0, 1]);
+  });
+}
+
+test("OTEL_SDK_DISABLED=true makes no spans; captured and uncaught errors still count", async () => {
+  const sink = await traceSink();
+  const app = runFixture("capture-and-die.js", { env: { OTEL_SDK_DISABLED: "true", ...endpoint(sink) } });
+  const { code, events } = await app.ended();
+  await sink.close();
+  assert.equal(code, 1);
+  assert.deepEqual(
+    events.map((event) => [event.error_message, event.severity]),
+    [
+      ["captured by hand", "info"],
+      ["nobody caught this", "critical"],
+    ],
+  );
+  assert.equal(sink.requests.length, 0);
+});
+
+for (const [what, port] of [
+  ["is down", closedPort],
+  ["refuses", async () => (await traceSink(400)).port],
+] as const) {
+  test(`a sink that ${what} leaves the application alone, and is warned of once`, async () => {
+    const app = runFixture("express-app.js", {
+      env: {
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await port()}`,
+        OTEL_EXPORTER_OTLP_TIMEOUT: "300",
+        OTEL_BSP_SCHEDULE_DELAY: "10",
+      },
+    });
+    for (let n = 0; n < 3; n++) {
+      assert.equal((await app.fetch("/throw/1")).status, 500);
+      const lost = n + 1;
+      await eventually(`${lost} lost spans`, async () => ((await lostSpans(app)) >= lost ? true : undefined));
+    }
+    const { events, stderr } = await app.stop();
+    assert.equal(events.length, 3);
+    assert.match(withoutMetricsLine(stderr), /^seismo: OTLP export failed: [^\n]*\n$/);
+  });
+}
+
+test("an error that nobody catches takes its span to the sink before the process dies", async () => {
+  const sink = await traceSink();
+  const app = runFixture("http-app.js", { env: endpoint(sink) });
+  await assert.rejects(app.fetch("/throw"), "the connection dies with the process");
+  const { code, events } = await app.ended();
+  await sink.close();
+  assert.equal(code, 1);
+  assert.deepEqual(
+    sink.spans.map((span) => [span.kind, span.attributes["error.fingerprint"]]),
+    [[SERVER, events[0]?.fingerprint]],
+  );
+});
+
+test("headers that are allowed reach the spans, and credentials are refused with a word about it", async () => {
+  const sink = await traceSink();
+  const app = run(sink, {
+    SEISMO_CAPTURE_REQUEST_HEADERS: "x-tenant,authorization",
+    SEISMO_CAPTURE_RESPONSE_HEADERS: "content-type",
+  });
+  await app.fetch("/throw/1", { headers: { "x-tenant": "shop", authorization: "Bearer abc123" } });
+  const { stderr, events } = await app.stop();
+  await sink.close();
+  const { attributes } = sink.spans.find((span) => span.kind === SERVER) ?? {};
+  const headers = Object.entries(attributes ?? {}).filter(([name]) => name.includes(".header."));
+  assert.deepEqual(
+    headers.map(([name]) => name),
+    ["http.request.header.x-tenant", "http.response.header.content-type"],
+  );
+  assert.deepEqual((events[0]?.["request"] as { headers?: unknown }).headers, { "x-tenant": '["shop"]' });
+  assert.match(stderr, /authorization/);
+  assert.doesNotMatch(JSON.stringify([sink.spans, events]), /abc123/);
+});
+
+function run(sink: TraceSink, env: { readonly [name: string]: string }): FixtureApp {
+  return runFixture("express-app.js", { env: { ...endpoint(sink), ...env } });
+}
+
+function endpoint(sink: TraceSink): { readonly [name: string]: string } {
+  return { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${sink.port}` };
+}
+
+/** What Seismo itself writes into a span. */
+function shown(span: SinkSpan): unknown {
+  const own = Object.entries(span.attributes).filter(([name]) => /^(?:request\.|error\.(?!type))/.test(name));
+  return Object.fromEntries(own);
+}
+
+function withoutMetricsLine(stderr: string): string {
+  return stderr.replace(/^seismo: metrics on .*\n/, "");
+}
+
+async function lostSpans(app: FixtureApp): Promise<number> {
+  return sum(await app.samples("dropped"), { signal: "spans", reason: "export_failed" });
+}
