@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { type Ended, type FixtureApp, type FixtureOptions, type JournalEvent, runFixture } from "./fixture-app";
 import { closedPort, silentPeer } from "./peers";
@@ -92,6 +95,21 @@ for (const how of ["throw-in-request", "throw-later", "end-after-request", "sign
     assert.ok(millis > 1_000 && millis < 2_500, `${millis} ms`);
     assert.equal(events.length, 1);
     assert.doesNotMatch(stderr, /seismo/);
+  });
+}
+
+for (const how of ["throw", "exit", "exit-code", "signal"]) {
+  test(`${how}: what the process had on the disk for its children is gone with it`, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "seismo-test-"));
+    const app = await start(how, { env: { TMPDIR: folder } });
+    if (how === "signal") {
+      await app.line(/(listening)/);
+      assert.equal(readdirSync(folder).length, 1);
+      app.process.kill("SIGTERM");
+    }
+    await app.ended();
+    assert.deepEqual(readdirSync(folder), []);
+    rmSync(folder, { recursive: true });
   });
 }
 

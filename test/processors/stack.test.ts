@@ -102,8 +102,9 @@ test("any text is parsed, the same each time, into at most 50 frames", () => {
   );
 });
 
-test("a location that is nothing but a query names no file, and still a module", () => {
+test("a location without a file name still has a module", () => {
   assert.equal(parseStack("    at ?file:///:1:2")[0]?.module, "<anonymous>");
+  assert.equal(parseStack("    at node_modules/:1:2")[0]?.module, "<anonymous>");
 });
 
 test("hostile stacks take time in proportion to their length", () => {

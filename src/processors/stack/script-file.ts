@@ -43,9 +43,9 @@ function classify(location: string): ScriptFile {
   if (runtime !== undefined) return { module: runtime, file, inApp: false };
   const packages = file.lastIndexOf("node_modules/");
   if (packages >= 0) {
-    return { module: packageName(file, packages + 13), file: file.slice(packages), inApp: false };
+    return { module: packageName(file, packages + 13) || BUILT_IN, file: file.slice(packages), inApp: false };
   }
-  return { module: applicationModule(file), file, inApp: !FOREIGN.some((part) => file.includes(part)) };
+  return { module: applicationModule(file) || BUILT_IN, file, inApp: !FOREIGN.some((part) => file.includes(part)) };
 }
 
 /** Files that are no part of the application though no package manager put them there. */
