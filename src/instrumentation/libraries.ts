@@ -4,10 +4,11 @@
  * Node itself brings them.
  */
 import { existsSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
 import Module, { createRequire, syncBuiltinESMExports } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { context } from "@opentelemetry/api";
+import { context, type Span } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
 import type { Instrumentation } from "@opentelemetry/instrumentation";
 import type { Config } from "../config";
@@ -252,9 +253,22 @@ function httpInstrumentation(config: Config): Instrumentation {
       if ("setHeader" in response) echoRequestId(span, response); // else it is an incoming one
     },
     applyCustomAttributesOnSpan: (span, request, response) => {
-      if ("writableFinished" in response && "headers" in request) noteIfAborted(span, request, response);
+      if (!("writableFinished" in response) || !("headers" in request)) return; // an outgoing request
+      noteIfAborted(span, request, response);
+      nameRootRoute(span, request);
     },
   });
+}
+
+/** OpenTelemetry's Express package knows the route `/` only by a URL without a query. */
+function nameRootRoute(span: Span, request: IncomingMessage & ExpressRequest): void {
+  if (request.route?.path !== "/" || request.baseUrl !== "" || scopeOf(span)?.rpc?.route !== undefined) return;
+  span.setAttribute("http.route", "/").updateName(`${request.method ?? "GET"} /`);
+}
+/** What Express adds to a request that it has matched. */
+interface ExpressRequest {
+  readonly route?: { readonly path: unknown };
+  readonly baseUrl?: string;
 }
 
 function undiciInstrumentation(config: Config): Instrumentation {

@@ -46,6 +46,7 @@ for (const express of ["express 5", "express 4"]) {
     for (let n = 0; n < 3; n++) await app.fetch(`/throw/${n}`);
     await app.fetch("/nope");
     await app.fetch("/signal");
+    await app.fetch("/?page=2");
     const errors = await eventually("four errors", async () => {
       const samples = await app.samples("errors");
       return sum(samples) === 4 ? samples : undefined;
@@ -59,6 +60,7 @@ for (const express of ["express 5", "express 4"]) {
       sample.name.endsWith("_count"),
     );
     assert.deepEqual(durations.map(({ labels, value }) => [labels["route"], labels["status_class"], value]).sort(), [
+      ["/", "2xx", 1],
       ["/signal", "2xx", 1],
       ["/throw/:id", "5xx", 3],
       ["unmatched", "4xx", 1],
