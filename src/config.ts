@@ -509,14 +509,14 @@ const TABLE: Table = {
       key: "errors.local_variables",
       env: "SEISMO_LOCAL_VARIABLES",
       fallback: "off",
-      about: "Which errors carry the local variables of their frames.",
+      about: "Reserved for the local variables of frames; nothing reads it yet.",
     },
     sourceContextLines: {
       ...whole("lines", 0, 50),
       key: "errors.source_context",
       env: "SEISMO_SOURCE_CONTEXT",
       fallback: 5,
-      about: "Source on each side of the line of a frame.",
+      about: "Reserved for source lines on each side of a frame's; nothing reads it yet.",
     },
     httpClientErrors: {
       ...flag(),

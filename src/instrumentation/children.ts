@@ -85,17 +85,25 @@ function clusterWorkerOf(child: ChildProcess): ClusterWorker | undefined {
 }
 
 function watchThread(worker: Worker, onDeath: (worker: DeadWorker) => void): void {
-  const threadId = worker.threadId;
+  const { threadId, terminate } = worker;
+  const die = (exitCode: number | undefined, error: unknown): void =>
+    onDeath({ kind: "worker thread", pid: process.pid, threadId, exitCode, signal: undefined, error, command: "" });
+  let isExpected = false;
+  // Who was told to stop ends with code 1 as well.
+  Object.defineProperty(worker, "terminate", {
+    configurable: true,
+    writable: true,
+    value(this: Worker): Promise<number> {
+      isExpected = true;
+      return terminate.call(this);
+    },
+  });
   // errorMonitor sees the error without being a listener for it: unheard, it must still throw in the application.
   worker.once(errorMonitor, (error: unknown) => {
-    onDeath({
-      kind: "worker thread",
-      pid: process.pid,
-      threadId,
-      exitCode: undefined,
-      signal: undefined,
-      error,
-      command: "",
-    });
+    isExpected = true;
+    die(undefined, error);
+  });
+  worker.once("exit", (exitCode) => {
+    if (exitCode !== 0 && !isExpected) die(exitCode, undefined);
   });
 }

@@ -54,13 +54,13 @@ export class CrashSafeExporter implements SpanExporter {
   }
 
   /** Sends what `drain` gives to export(), and what is under way, before it returns. For a process that is about to die. */
-  flushNow(drain: () => void): void {
+  flushNow(which: "failures" | "all", drain: () => void): void {
     const spans = [...this.#inFlight].flat();
     this.#inFlight.clear(); // a second call has nothing to send twice
     this.#dying = spans;
     drain();
     this.#dying = undefined;
-    if (spans.some(isFailure)) this.#sendNow(spans);
+    if (which === "all" ? spans.length > 0 : spans.some(isFailure)) this.#sendNow(spans);
   }
 
   async forceFlush(): Promise<void> {

@@ -18,6 +18,7 @@ import type { Telemetry } from "../telemetry";
 import { noteIfAborted } from "./client-abort";
 import { watchFastify } from "./fastify-errors";
 import { bindRequest, echoRequestId } from "./request-errors";
+import { REQUEST_ID_HEADER } from "./request-id-propagator";
 
 export interface Libraries {
   /** Undoes every patch. */
@@ -277,5 +278,15 @@ function undiciInstrumentation(config: Config): Instrumentation {
   const { requestHeaders, responseHeaders } = config.instrumentation;
   return new UndiciInstrumentation({
     headersToSpanAttributes: { requestHeaders: [...requestHeaders], responseHeaders: [...responseHeaders] },
+    requestHook: (span, { headers }) => {
+      const scope = scopeOf(span);
+      if (scope !== undefined) scope.namesRequestId = namesRequestId(headers);
+    },
   });
+}
+
+/** `name: value` lines in undici 5, names and values by turns in later ones. */
+function namesRequestId(headers: string | readonly (string | readonly string[])[]): boolean {
+  const names = typeof headers === "string" ? headers.split("\r\n") : headers.filter((_, index) => index % 2 === 0);
+  return names.some((name) => String(name).split(":", 1)[0]?.toLowerCase() === REQUEST_ID_HEADER);
 }

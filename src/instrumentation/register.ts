@@ -61,8 +61,8 @@ function start(current: Runtime): void {
       await current.forceFlush();
       await tracing?.forceFlush();
     },
-    now(isLate) {
-      flushNow(current, isLate ? undefined : tracing);
+    now(why) {
+      flushNow(current, why === "late" ? undefined : tracing, why === "signal" ? "all" : "failures");
       void current.endpoint.stop();
     },
   });
@@ -123,10 +123,10 @@ function recordDeath(current: Runtime, worker: DeadWorker): ErrorEvent | undefin
   });
 }
 
-function flushNow(current: Runtime, tracing: Tracing | undefined): void {
+function flushNow(current: Runtime, tracing: Tracing | undefined, which: "failures" | "all" = "failures"): void {
   try {
     current.flushNow();
-    tracing?.flushNow();
+    tracing?.flushNow(which);
   } catch (bug) {
     current.telemetry.internalError("flushNow", bug);
   }

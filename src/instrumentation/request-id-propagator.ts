@@ -27,7 +27,8 @@ export class RequestIdPropagator implements TextMapPropagator {
 
   inject(context: Context, carrier: unknown, setter: TextMapSetter): void {
     const span = trace.getSpan(context);
-    const requestId = span === undefined ? undefined : scopeOf(span)?.requestId;
+    const scope = span && scopeOf(span);
+    const requestId = scope?.requestId;
     if (requestId === undefined) {
       this.#inner.inject(context, carrier, setter);
       return;
@@ -35,7 +36,7 @@ export class RequestIdPropagator implements TextMapPropagator {
     const baggage = propagation.getBaggage(context) ?? propagation.createBaggage();
     const carried = propagation.setBaggage(context, baggage.setEntry(REQUEST_ID_BAGGAGE, { value: requestId }));
     this.#inner.inject(carried, carrier, setter);
-    if (!namesHeader(carrier)) setter.set(carrier, REQUEST_ID_HEADER, requestId);
+    if (!scope?.namesRequestId && !namesHeader(carrier)) setter.set(carrier, REQUEST_ID_HEADER, requestId);
   }
 
   extract(context: Context, carrier: unknown, getter: TextMapGetter): Context {

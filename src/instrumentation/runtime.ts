@@ -4,6 +4,8 @@
  *   spans ─► span processors ─┐
  *   captureError(), crashes ──┼─► pipeline ─► metrics, journal
  */
+
+import type { Cluster } from "node:cluster";
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { type Config, ConfigError, describeProblems, loadConfig } from "../config";
@@ -191,8 +193,9 @@ function configure(): Pick<Runtime, "config" | "telemetry" | "redaction"> {
   return { config, telemetry, redaction };
 }
 
-/** The id that Node's cluster gave this process. The module itself is not loaded for it. */
+/** The id that Node's cluster gave this process. The module is loaded only where there is a parent that may have one. */
 function clusterWorkerId(): number | undefined {
-  const id = Number(process.env["NODE_UNIQUE_ID"]);
-  return Number.isInteger(id) && process.env["NODE_UNIQUE_ID"] !== undefined ? id : undefined;
+  if (process.channel === undefined) return undefined;
+  const cluster = require("node:cluster") as Cluster;
+  return cluster.worker?.id;
 }

@@ -38,8 +38,11 @@ import { RequestIdPropagator } from "./request-id-propagator";
 export interface Tracing {
   /** An SDK that the application started itself is in use, not Seismo's. */
   isJoined(): boolean;
-  /** Synchronous and bounded: sends the spans of failures that wait for export. */
-  flushNow(): void;
+  /**
+   * Synchronous and bounded: sends the spans that wait for export. `failures`: only when one of them failed, since
+   * waiting costs a process that just ends more than its last healthy spans are worth.
+   */
+  flushNow(which: "failures" | "all"): void;
   forceFlush(): Promise<void>;
   shutdown(): Promise<void>;
 }
@@ -102,21 +105,22 @@ function startLight(options: TracingOptions): OwnTracing {
   );
   trace.setGlobalTracerProvider(provider);
   return {
-    // forceFlush() hands its batches to the exporter before it returns.
-    flushNow: () =>
-      exporter?.flushNow(() => void batch?.forceFlush().catch(() => telemetry.dropped("spans", "shutdown"))),
+    flushNow: (which) => batch && exporter?.flushNow(which, () => drain(batch, telemetry)),
     forceFlush: () => provider.forceFlush(),
     shutdown: () => provider.shutdown(),
   };
 }
 
-function startNodeSdk({ config, processors, redact }: TracingOptions): OwnTracing {
+function startNodeSdk(options: TracingOptions): OwnTracing {
+  const { config, processors, telemetry } = options;
   // Loaded only here: it brings every exporter and costs several times the light start.
   const { NodeSDK } = require("@opentelemetry/sdk-node") as typeof import("@opentelemetry/sdk-node");
   const { env } = config.otel;
   const sdk = new NodeSDK({
     resource: otelResource(config),
     sampler: recordAll(samplerFrom(env["OTEL_TRACES_SAMPLER"], env["OTEL_TRACES_SAMPLER_ARG"])),
+    // As in the light start; some detectors are asynchronous, and until they are done no span can leave.
+    autoDetectResources: env["OTEL_NODE_RESOURCE_DETECTORS"] !== undefined,
     ...(wantsTraces(config) ? {} : { spanProcessors: [...processors] }),
     ...(env["OTEL_METRICS_EXPORTER"] === undefined ? { metricReaders: [] } : {}),
     ...(env["OTEL_LOGS_EXPORTER"] === undefined ? { logRecordProcessors: [] } : {}),
@@ -125,12 +129,12 @@ function startNodeSdk({ config, processors, redact }: TracingOptions): OwnTracin
   sdk.start();
   restore();
   const provider = globalProvider();
-  if (wantsTraces(config) && isSdkProvider(provider)) {
-    redactExports(provider, redact);
-    attachProcessors(provider, processors);
-  }
+  const exporting = isSdkProvider(provider) ? wrapExporters(provider, options) : [];
+  if (wantsTraces(config) && isSdkProvider(provider)) attachProcessors(provider, processors);
   return {
-    flushNow: () => {},
+    flushNow(which) {
+      for (const { exporter, batch } of exporting) exporter.flushNow(which, () => drain(batch, telemetry));
+    },
     forceFlush: async () => {
       for (const processor of processors) await processor.forceFlush();
     },
@@ -161,16 +165,29 @@ function wantsTraces({ otel: { env, tracesEndpoint } }: Config): boolean {
   return exporter === undefined ? tracesEndpoint !== undefined : exporter !== "none";
 }
 
-function otlpExporter({ config, telemetry, redact, onExported }: TracingOptions): CrashSafeExporter | undefined {
-  if (!wantsTraces(config)) return undefined;
+/** forceFlush() hands its batches to the exporter before it returns. */
+function drain(batch: SpanProcessor, telemetry: Telemetry): void {
+  void batch.forceFlush().catch(() => telemetry.dropped("spans", "shutdown"));
+}
+
+function otlpExporter(options: TracingOptions): CrashSafeExporter | undefined {
+  if (!wantsTraces(options.config)) return undefined;
   // Loaded only here: OpenTelemetry's serializers are a third of all that is loaded at start-up.
   const { OTLPTraceExporter } =
     require("@opentelemetry/exporter-trace-otlp-http") as typeof import("@opentelemetry/exporter-trace-otlp-http");
+  return crashSafe(new OTLPTraceExporter({ url: tracesUrl(options.config) }), options);
+}
+
+function tracesUrl(config: Config): string {
+  return config.otel.tracesEndpoint ?? "http://localhost:4318/v1/traces";
+}
+
+function crashSafe(inner: SpanExporter, options: TracingOptions): CrashSafeExporter {
+  const { config, telemetry, redact, onExported } = options;
   const exporter = require("./crash-safe-exporter") as typeof import("./crash-safe-exporter");
-  const url = config.otel.tracesEndpoint ?? "http://localhost:4318/v1/traces";
   return new exporter.CrashSafeExporter({
-    inner: new OTLPTraceExporter({ url }),
-    url,
+    inner,
+    url: tracesUrl(config),
     headers: parseKeyPairsIntoRecord(config.otel.tracesHeaders?.reveal()),
     redact,
     telemetry,
@@ -202,17 +219,41 @@ function attachProcessors(provider: TracerProvider, processors: readonly SpanPro
   return true;
 }
 
-/** The exporters that NodeSDK made sit in its processors, as private as those do in the provider. */
-function redactExports(provider: SdkProvider, redact: TracingOptions["redact"]): void {
-  for (const processor of provider._activeSpanProcessor._spanProcessors) {
-    const exporter = (processor as { readonly _exporter?: SpanExporter })._exporter;
-    const original = exporter?.export;
-    if (exporter === undefined || original === undefined) continue;
-    exporter.export = (spans, resultCallback) => original.call(exporter, spans.map(redact), resultCallback);
-  }
+interface Exporting {
+  readonly exporter: CrashSafeExporter;
+  readonly batch: SpanProcessor;
 }
 
-type SdkProvider = TracerProvider & { readonly _activeSpanProcessor: { readonly _spanProcessors: SpanProcessor[] } };
+/**
+ * NodeSDK makes the exporters that the environment names, behind processors of its own: what leaves by them is redacted
+ * too. Those that send OTLP over HTTP also get their last spans out of a process that dies.
+ */
+function wrapExporters(provider: SdkProvider, options: TracingOptions): readonly Exporting[] {
+  const { env } = options.config.otel;
+  const protocol = env["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] ?? env["OTEL_EXPORTER_OTLP_PROTOCOL"] ?? "http/json";
+  // A resource counts as pending until someone has waited for it, and a dying process cannot.
+  void provider._resource?.waitForAsyncAttributes?.();
+  const exporting: Exporting[] = [];
+  for (const batch of provider._activeSpanProcessor._spanProcessors) {
+    const holder = batch as { _exporter?: SpanExporter }; // as the SDK's own processors have it
+    const inner = holder._exporter;
+    if (inner === undefined) continue;
+    if ("_delegate" in inner && protocol.startsWith("http/")) {
+      const exporter = crashSafe(inner, options);
+      holder._exporter = exporter;
+      exporting.push({ exporter, batch });
+    } else {
+      const original = inner.export;
+      inner.export = (spans, resultCallback) => original.call(inner, spans.map(options.redact), resultCallback);
+    }
+  }
+  return exporting;
+}
+
+type SdkProvider = TracerProvider & {
+  readonly _resource?: OtelResource;
+  readonly _activeSpanProcessor: { readonly _spanProcessors: SpanProcessor[] };
+};
 
 function isSdkProvider(provider: unknown): provider is SdkProvider {
   const shape = provider as Partial<SdkProvider> | null | undefined; // looked at only, field by field

@@ -37,8 +37,8 @@ export const EXIT_FLUSH_MILLIS = 1_500;
 
 export interface ExitFlush {
   async(): Promise<void>;
-  /** Synchronous, and the last. `isLate`: async() was tried and took too long. */
-  now(isLate: boolean): void;
+  /** Synchronous, and the last. `late`: async() was tried and took too long. */
+  now(why: "exit" | "late" | "signal"): void;
 }
 
 /**
@@ -56,9 +56,10 @@ export function watchExit(flush: ExitFlush): () => void {
       // A connection that hangs would keep the process alive. Who else listens may have begun work of its own.
       if (process.listenerCount("beforeExit") === 1) process.exit();
     }, EXIT_FLUSH_MILLIS);
-    void flush.async().finally(() => clearTimeout(timer));
+    // One more turn of the loop: a signal that the process sent to itself may wait there.
+    void flush.async().finally(() => setImmediate(() => clearTimeout(timer)));
   };
-  const onExit = (): void => flush.now(isLate);
+  const onExit = (): void => flush.now(isLate ? "late" : "exit");
   process.on("beforeExit", onBeforeExit);
   process.on("exit", onExit);
   const stopSignals = threadId === 0 ? watchSignals(flush) : () => {};
@@ -81,7 +82,7 @@ function watchSignals(flush: ExitFlush): () => void {
   const onSignal = (signal: NodeJS.Signals): void => {
     // The kernel spares the first process of a container the signals that it does not handle: it lives on.
     if (process.pid === 1) return void flush.async();
-    flush.now(false);
+    flush.now("signal");
     stop();
     process.kill(process.pid, signal);
   };

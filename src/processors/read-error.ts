@@ -126,8 +126,9 @@ function readProperties(thrown: object): JsonObject {
   return properties;
 }
 
-/** A bounded copy that JSON can hold; functions, symbols and undefined have none. */
+/** A bounded copy that JSON can hold; functions, symbols, undefined and what goes over the budget have none. */
 function toJson(value: unknown, depth: number, budget: { nodes: number }): JsonValue | undefined {
+  if (--budget.nodes < 0) return undefined;
   switch (typeof value) {
     case "string":
       return cap(value);
@@ -143,7 +144,7 @@ function toJson(value: unknown, depth: number, budget: { nodes: number }): JsonV
       return undefined;
   }
   if (value === null) return null;
-  if (depth === 0 || --budget.nodes < 0) return "[…]";
+  if (depth === 0) return "[…]";
   try {
     return copyObject(value, depth, budget);
   } catch {

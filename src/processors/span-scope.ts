@@ -14,6 +14,8 @@ export interface SpanScope {
   readonly span: Span;
   readonly parent: SpanScope | undefined;
   requestId: string | undefined;
+  /** The application gave this outgoing request a request id of its own: its word stands. */
+  namesRequestId: boolean;
   /** Thrown values by the exception event that the SDK wrote for each. */
   live: Map<object, unknown> | undefined;
   /** Thrown values for which the SDK wrote no event (null, a value whose getters throw). */
@@ -83,6 +85,7 @@ export function openScope(span: Span, parentContext: Context): SpanScope {
     span,
     parent,
     requestId: parent?.requestId,
+    namesRequestId: false,
     live: undefined,
     unrecorded: undefined,
     lastNoted: undefined,

@@ -48,7 +48,11 @@ const ends: readonly ChildEnd[] = [
     says: /ended 1/,
     event: { ...died, error_type: "RangeError", error_message: "the child's own" },
   },
-  { args: ["thread", "out-of-memory"], says: /error ERR_WORKER_OUT_OF_MEMORY/, event: died },
+  {
+    args: ["thread", "out-of-memory"],
+    says: /error ERR_WORKER_OUT_OF_MEMORY/,
+    event: { ...died, error_category: "resource_exhausted" },
+  },
   {
     args: ["thread", "exit", "1"],
     says: /ended 1/,

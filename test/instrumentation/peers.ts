@@ -49,16 +49,21 @@ export async function mysqlPeer(): Promise<Peer> {
       statusFlags: 2,
       characterSet: 33,
       capabilityFlags: 0x00ffffff ^ 0x800,
+      authCallback: (_login: unknown, accept: (error: null) => void) => {
+        accept(null);
+        setSequenceId(connection, 0);
+      },
     });
     const refuse = (query: string): void => {
       const isDeadlock = query.includes("deadlock");
-      Object.assign(connection, { sequenceId: 1 }); // an answer counts on from the query, which the server side forgets
+      setSequenceId(connection, 1);
       connection.writeError({
         code: isDeadlock ? 1213 : 1062,
         message: isDeadlock
           ? "Deadlock found when trying to get lock; try restarting transaction"
           : "Duplicate entry 'ada@example.com' for key 'users.users_email_key'",
       });
+      setSequenceId(connection, 0);
     };
     connection.on("query", refuse);
     connection.on("stmt_prepare", refuse);
@@ -104,6 +109,11 @@ export async function traceSink(status = 200): Promise<TraceSink> {
     });
   });
   return { ...(await listen(server)), spans, requests };
+}
+
+/** Each command counts from 0, and its answer goes on from there: the server side of mysql2 leaves that to its user. */
+function setSequenceId(connection: Connection, sequenceId: number): void {
+  Object.assign(connection, { sequenceId });
 }
 
 async function listen(server: Server): Promise<Peer> {
