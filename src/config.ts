@@ -616,7 +616,9 @@ const TABLE: Table = {
       key: "instrumentation.esm_hooks",
       env: "SEISMO_ESM_HOOKS",
       fallback: "auto",
-      about: "Hooks for ES modules.",
+      about:
+        "Hooks for ES modules; `auto`: when the entry is one. Without hooks, what ES modules import keeps" +
+        " the errors of HTTP, fetch, Express and Fastify, and loses Express' routes, Koa's errors, and the spans of databases and loggers.",
     },
     middlewareSpans: {
       ...flag(),

@@ -1,6 +1,7 @@
 /** What the library exports. */
 import type { SpanProcessor } from "@opentelemetry/sdk-trace-base";
 import { runtime } from "./instrumentation/runtime";
+import { readProperty } from "./processors/read-error";
 import { SlowRequestSpanProcessor } from "./processors/slow-request-span-processor";
 
 export type { Attributes, Category, ErrorEvent, Group, JsonObject, JsonValue, Severity } from "./event";
@@ -47,9 +48,10 @@ export interface SlowRequestProcessorOptions {
 /** Flags and counts slow HTTP requests of the application's own SDK. */
 export function createSlowRequestSpanProcessor(options: SlowRequestProcessorOptions = {}): SpanProcessor {
   const current = runtime();
-  if (options.slowMillis === undefined) return current.slowRequests;
+  const slowMillis = readProperty(options, "slowMillis");
+  if (typeof slowMillis !== "number" || !(slowMillis > 0)) return current.slowRequests;
   return new SlowRequestSpanProcessor(
-    { slowMillis: options.slowMillis, routes: current.config.requests.slowRoutes },
+    { slowMillis, routes: current.config.requests.slowRoutes },
     (request) => current.metrics.recordRequest(request),
     () => performance.now(),
   );

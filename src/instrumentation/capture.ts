@@ -4,7 +4,7 @@
 import { trace } from "@opentelemetry/api";
 import type { JsonObject, RawError, Severity } from "../event";
 import { requestContext } from "../processors/extract";
-import { readError } from "../processors/read-error";
+import { readError, readJson, readProperty } from "../processors/read-error";
 import { type AddedContext, activeScope, localRoot, requestAttributes, type SpanScope } from "../processors/span-scope";
 import { type Runtime, runtime } from "./runtime";
 
@@ -37,10 +37,7 @@ export interface TrackContext extends CaptureOptions {
 
 /** Reports a caught error. Returns the event's id, or undefined when it was ignored or counted before. */
 export function captureError(error: unknown, options: CaptureOptions = {}): string | undefined {
-  return guarded("captureError", (current) => {
-    const read = readError(error);
-    return record(current, error, { ...read, ...contextOf(options) }, options);
-  });
+  return guarded("captureError", (current) => record(current, error, { ...readError(error), ...contextOf(options) }));
 }
 
 /** Reports an error that is not an exception. */
@@ -50,14 +47,7 @@ export function trackError(
   details: JsonObject = {},
   context: TrackContext = {},
 ): string | undefined {
-  return guarded("trackError", (current) =>
-    record(
-      current,
-      undefined,
-      { type: plain(type), message: plain(message), ...contextOf(context), details: json(details) },
-      context,
-    ),
-  );
+  return track({ type, message, details, context, category: undefined });
 }
 
 /** A file that could not be taken, read, converted or cleaned up. */
@@ -66,7 +56,7 @@ export function trackFileProcessingError(
   file: { readonly name?: string; readonly size?: number; readonly mimeType?: string } & JsonObject,
   context: TrackContext = {},
 ): string | undefined {
-  return trackError("FileProcessingError", message, { file }, { category: "file_upload", ...context });
+  return track({ type: "FileProcessingError", message, details: { file }, context, category: "file_upload" });
 }
 
 /** A step of an analysis, or a whole one, that failed. */
@@ -76,7 +66,7 @@ export function trackAnalysisError(
   context: TrackContext = {},
 ): string | undefined {
   const category = hasStep(analysis) ? "analysis_step" : "analysis_failed";
-  return trackError("AnalysisError", message, { analysis }, { category, ...context });
+  return track({ type: "AnalysisError", message, details: { analysis }, context, category });
 }
 
 /** A failure in a user interface that this service answers for. */
@@ -86,50 +76,46 @@ export function trackUiError(
   context: TrackContext = {},
 ): string | undefined {
   const category = hasComponent(ui) ? "ui_component" : "ui_session";
-  return trackError("UiError", message, { ui }, { category, ...context });
+  return track({ type: "UiError", message, details: { ui }, context, category });
 }
 
 /** Times a function, counts its failures, and returns what it returns. A failure passes through to the caller. */
 export function trackPerformance<T>(name: string, run: () => T): T {
   const stop = metrics.timer(name);
+  const fail = (error: unknown): void => {
+    stop();
+    captureError(error, { details: { operation: plain(name) }, handled: false });
+  };
   let result: T;
   try {
     result = run();
   } catch (error) {
-    stop();
-    captureError(error, { details: { operation: plain(name) }, handled: false });
+    fail(error);
     throw error;
   }
-  if (!isPromise(result)) {
-    stop();
-    return result;
-  }
   // The caller's promise is returned as it is; this branch only looks on.
-  result.then(stop, (error: unknown) => {
-    stop();
-    captureError(error, { details: { operation: plain(name) }, handled: false });
-  });
+  if (!onSettled(result, stop, fail)) stop();
   return result;
 }
 
 /** Adds details to every error of the active span and those under it. */
 export function addErrorContext(details: JsonObject): void {
   add("addErrorContext", (added) => {
-    added.details = { ...added.details, ...json(details) };
+    added.details = { ...added.details, ...readJson(details) };
   });
 }
 
 /** Names the database call that runs now: `system`, `operation`, `collection`, `query`, `namespace`. */
 export function addDatabaseContext(database: JsonObject): void {
   add("addDatabaseContext", (added) => {
-    added.database = { ...added.database, ...json(database) };
+    added.database = { ...added.database, ...readJson(database) };
   });
 }
 
 /** Names the request that is served now, for servers that are not instrumented: `method`, `route`, `url`, `statusCode`. */
 export function addRequestContext(request: JsonObject): void {
   add("addRequestContext", (added) => {
-    added.request = { ...added.request, ...json(request) };
+    added.request = { ...added.request, ...readJson(request) };
   });
 }
 
@@ -139,7 +125,7 @@ export function setUser(user: User, sessionId?: string): void {
     const scope = activeScope();
     if (scope === undefined) return;
     const added = addedTo(localRoot(scope));
-    const { id, ...rest } = json(user);
+    const { id, ...rest } = readJson(user);
     added.userId = id === undefined ? undefined : plain(id);
     added.userContext = rest;
     if (sessionId !== undefined) added.sessionId = plain(sessionId);
@@ -149,7 +135,7 @@ export function setUser(user: User, sessionId?: string): void {
 /** Groups the errors of the active span and those under it by these parts; `{{ default }}` stands for Seismo's choice. */
 export function setErrorFingerprint(parts: readonly string[]): void {
   add("setErrorFingerprint", (added) => {
-    added.fingerprint = Array.from(parts, plain);
+    added.fingerprint = Object.values(readJson(parts)).map(plain);
   });
 }
 
@@ -196,7 +182,7 @@ export const metrics: OperationMetrics = {
   },
   increment(name, count = 1) {
     guarded("metrics.increment", (current) => {
-      if (count >= 0 && Number.isFinite(count)) current.metrics.recordOperation(plain(name), { kind: "event", count });
+      if (Number.isFinite(count) && count >= 0) current.metrics.recordOperation(plain(name), { kind: "event", count });
     });
   },
   getStats() {
@@ -229,14 +215,37 @@ function remember(name: string, millis: number): void {
   });
 }
 
+interface Tracked {
+  readonly type: unknown;
+  readonly message: unknown;
+  readonly details: unknown;
+  readonly context: unknown;
+  /** Unless the context names one. */
+  readonly category: string | undefined;
+}
+
+function track({ type, message, details, context, category }: Tracked): string | undefined {
+  return guarded("track", (current) => {
+    const given = contextOf(context);
+    return record(current, undefined, {
+      ...given,
+      type: plain(type),
+      message: plain(message),
+      details: { ...given.details, ...readJson(details) },
+      given: { ...given.given, category: given.given?.category ?? category },
+    });
+  });
+}
+
 function record(
   current: Runtime,
   thrown: unknown,
   parts: Partial<RawError> & Pick<RawError, "type" | "message">,
-  options: CaptureOptions,
 ): string | undefined {
   const scope = activeScope();
-  return current.recordError(thrown, { ...parts, ...placeOf(scope), handled: options.handled ?? true }, scope)?.id;
+  const place = placeOf(scope);
+  const request = parts.request === undefined ? place.request : { ...place.request, ...parts.request };
+  return current.recordError(thrown, { ...parts, ...place, request }, scope)?.id;
 }
 
 /** The span and request that the code runs under. */
@@ -251,25 +260,44 @@ function placeOf(scope: SpanScope | undefined): Partial<RawError> {
   };
 }
 
-function contextOf(options: TrackContext): Partial<RawError> {
-  const { category, severity, fingerprint, details, user, sessionId, page, ...rest } = options;
-  const { id, ...userContext } = user === undefined ? {} : json(user);
-  const { endpoint, method, statusCode, systemContext, hardwareContext } = rest;
+const CONTEXT_FIELDS: ReadonlySet<string> = new Set([
+  ...["category", "severity", "fingerprint", "details", "user", "sessionId", "page", "handled"],
+  ...["endpoint", "method", "statusCode", "systemContext", "hardwareContext"],
+]);
+
+/** What the caller said of the error; it may be any value at all. */
+function contextOf(options: unknown): Partial<RawError> {
+  const field = (name: string): unknown => readProperty(options, name);
+  const text = (name: string): string | undefined => ifGiven(field(name), plain);
+  const others = Object.entries(readJson(options)).filter(([name]) => !CONTEXT_FIELDS.has(name));
+  const severity = field("severity");
+  const user = ifGiven(field("user"), readJson);
+  const statusCode = field("statusCode");
+  const request = {
+    ...ifGiven(text("endpoint"), (route) => ({ route })),
+    ...ifGiven(text("method"), (method) => ({ method })),
+    ...(typeof statusCode === "number" ? { statusCode } : {}),
+  };
   return {
     given: {
-      category: category === undefined ? undefined : plain(category),
+      category: text("category"),
       severity: severity === "critical" || severity === "warning" || severity === "info" ? severity : undefined,
-      fingerprint: Array.isArray(fingerprint) ? fingerprint.map(plain) : undefined,
+      fingerprint: ifGiven(field("fingerprint"), (parts) => Object.values(readJson(parts)).map(plain)),
     },
-    details: details === undefined ? {} : json(details),
-    sessionId: sessionId === undefined ? undefined : plain(sessionId),
-    page: page === undefined ? undefined : plain(page),
-    userId: id === undefined ? undefined : plain(id),
-    userContext: user === undefined ? undefined : userContext,
-    systemContext: systemContext === undefined ? undefined : json(systemContext),
-    hardwareContext: hardwareContext === undefined ? undefined : json(hardwareContext),
-    ...(endpoint === undefined ? {} : { request: { route: plain(endpoint), method, statusCode } }),
+    handled: field("handled") !== false,
+    details: { ...Object.fromEntries(others), ...readJson(field("details")) },
+    sessionId: text("sessionId"),
+    page: text("page"),
+    userId: ifGiven(user?.["id"], plain),
+    userContext: user && Object.fromEntries(Object.entries(user).filter(([name]) => name !== "id")),
+    systemContext: ifGiven(field("systemContext"), readJson),
+    hardwareContext: ifGiven(field("hardwareContext"), readJson),
+    request: Object.keys(request).length === 0 ? undefined : request,
   };
+}
+
+function ifGiven<T, R>(value: T | undefined | null, read: (value: T) => R): R | undefined {
+  return value === undefined || value === null ? undefined : read(value);
 }
 
 function add(where: string, change: (added: AddedContext) => void): void {
@@ -284,34 +312,38 @@ function addedTo(scope: SpanScope): AddedContext {
   return scope.added;
 }
 
-/** A bounded, JSON-safe copy of what the caller gave, whatever that is. */
-function json(value: unknown): JsonObject {
-  return typeof value === "object" && value !== null ? readError(value).properties : {};
-}
-
 function plain(value: unknown): string {
-  return typeof value === "string" ? value : readError(value).message;
+  return readError(value).message;
 }
 
 function hasStep(value: unknown): boolean {
-  return typeof json(value)["step"] === "string";
+  return typeof readProperty(value, "step") === "string";
 }
 
 function hasComponent(value: unknown): boolean {
-  return typeof json(value)["component"] === "string";
+  return typeof readProperty(value, "component") === "string";
 }
 
-function isPromise(value: unknown): value is Promise<unknown> {
-  return value instanceof Promise;
+/** False for what is no promise. Of one whose own `then` is odd, the built-in one is asked. */
+function onSettled(value: unknown, onDone: () => void, onError: (error: unknown) => void): boolean {
+  try {
+    if (!(value instanceof Promise)) return false;
+    Promise.prototype.then.call(value, onDone, onError);
+    return true;
+  } catch {
+    return false; // a proxy that throws, or what only claims to be a promise
+  }
 }
 
 /** The edge of the host's code: a bug of ours ends here, counted and logged. */
 function guarded<T>(where: string, run: (current: Runtime) => T): T | undefined {
-  const current = runtime();
+  let current: Runtime | undefined;
   try {
+    current = runtime();
     return run(current);
   } catch (error) {
-    current.telemetry.internalError(where, error);
+    // Without a runtime (SEISMO_STRICT, and a configuration that is wrong) createErrorSpanProcessor() says why.
+    current?.telemetry.internalError(where, error);
     return undefined;
   }
 }

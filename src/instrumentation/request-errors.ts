@@ -34,7 +34,9 @@ export function noteRequestError(error: unknown, request: IncomingMessage | obje
 /** recordException() that takes anything that can be thrown. */
 export function noteError(span: Span, error: unknown): void {
   try {
-    span.recordException(error as Error); // the SDK reads name, code, message and stack of whatever it gets
+    // Of anything else the SDK writes no event, but a warning with the value's text, however long that takes.
+    if (typeof error !== "object" && typeof error !== "string") keepUnrecorded(span, error);
+    else span.recordException(error as Error); // the SDK reads name, code, message and stack of whatever it gets
   } catch {
     keepUnrecorded(span, error); // its getters throw: the value itself is kept and read with care
   }

@@ -22,6 +22,7 @@ const MAX_ITEMS = 16;
 const MAX_DEPTH = 3;
 /** Values read of one error's properties, nested ones included. */
 const MAX_NODES = 256;
+const MAX_GIVEN = { nodes: 1_000, depth: 6, items: 128 };
 const GENERIC_NAMES = new Set(["Error", "error", "Object", ""]);
 const NOT_PROPERTIES = new Set(["name", "message", "stack", "cause", "errors"]);
 /** Read also when inherited: libraries keep them on the prototype of an error's class. */
@@ -31,6 +32,17 @@ export function readError(thrown: unknown): ReadError {
   const causes: RawCause[] = [];
   readCauses(thrown, new Set([thrown]), causes);
   return { ...readOne(thrown), causes };
+}
+
+/** A bounded copy of what the application gave, whatever that is. Empty for what has no properties. */
+export function readJson(given: unknown): JsonObject {
+  if (!isObject(given)) return {};
+  return copyFields(given, ownKeys(given), { ...MAX_GIVEN });
+}
+
+/** Undefined also for what throws when it is asked. */
+export function readProperty(target: unknown, key: string): unknown {
+  return isObject(target) ? read(target, key) : undefined;
 }
 
 /** The thrown value and what stands behind it: its causes and members, each object once, itself first. */
@@ -92,7 +104,7 @@ function readCauses(thrown: unknown, seen: Set<unknown>, causes: RawCause[]): vo
 
 /** The `errors` of an AggregateError. */
 function members(thrown: object): readonly unknown[] {
-  return slice(read(thrown, "errors"));
+  return slice(read(thrown, "errors"), MAX_ITEMS);
 }
 
 function readName(thrown: object): string {
@@ -116,18 +128,29 @@ function readStack(thrown: object): string {
 }
 
 function readProperties(thrown: object): JsonObject {
-  const properties: { [key: string]: JsonValue } = Object.create(null);
-  const budget = { nodes: MAX_NODES };
   const keys = ownKeys(thrown).filter((key) => !NOT_PROPERTIES.has(key));
-  for (const key of new Set([...INHERITED, ...keys.slice(0, MAX_PROPERTIES)])) {
-    const value = toJson(read(thrown, key), MAX_DEPTH, budget);
-    if (value !== undefined) properties[key] = value;
+  const budget = { nodes: MAX_NODES, depth: MAX_DEPTH, items: MAX_ITEMS };
+  return copyFields(thrown, [...new Set([...INHERITED, ...keys.slice(0, MAX_PROPERTIES)])], budget);
+}
+
+/** How much may still be read: values in all, levels below this one, members of one object or list. */
+interface Budget {
+  nodes: number;
+  depth: number;
+  readonly items: number;
+}
+
+function copyFields(source: object, keys: readonly string[], budget: Budget): JsonObject {
+  const copy: { [key: string]: JsonValue } = Object.create(null);
+  for (const key of keys) {
+    const value = toJson(read(source, key), budget);
+    if (value !== undefined) copy[key] = value;
   }
-  return properties;
+  return copy;
 }
 
 /** A bounded copy that JSON can hold; functions, symbols, undefined and what goes over the budget have none. */
-function toJson(value: unknown, depth: number, budget: { nodes: number }): JsonValue | undefined {
+function toJson(value: unknown, budget: Budget): JsonValue | undefined {
   if (--budget.nodes < 0) return undefined;
   switch (typeof value) {
     case "string":
@@ -144,24 +167,22 @@ function toJson(value: unknown, depth: number, budget: { nodes: number }): JsonV
       return undefined;
   }
   if (value === null) return null;
-  if (depth === 0) return "[…]";
+  if (budget.depth === 0) return "[…]";
+  budget.depth--;
   try {
-    return copyObject(value, depth, budget);
+    return copyObject(value, budget);
   } catch {
     return undefined; // even asking what it is may throw: a revoked proxy
+  } finally {
+    budget.depth++;
   }
 }
 
-function copyObject(value: object, depth: number, budget: { nodes: number }): JsonValue {
+function copyObject(value: object, budget: Budget): JsonValue {
   if (value instanceof Date) return printDate(value);
-  if (Array.isArray(value)) return slice(value).map((item) => toJson(item, depth - 1, budget) ?? null);
+  if (Array.isArray(value)) return slice(value, budget.items).map((item) => toJson(item, budget) ?? null);
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
-  const copy: { [key: string]: JsonValue } = Object.create(null);
-  for (const key of ownKeys(value).slice(0, MAX_ITEMS)) {
-    const item = toJson(read(value, key), depth - 1, budget);
-    if (item !== undefined) copy[key] = item;
-  }
-  return copy;
+  return copyFields(value, ownKeys(value).slice(0, budget.items), budget);
 }
 
 function read(target: object, key: string): unknown {
@@ -172,8 +193,11 @@ function read(target: object, key: string): unknown {
   }
 }
 
+/** A list of a million items has a million keys: of those, only the first. */
 function ownKeys(target: object): readonly string[] {
   try {
+    if (ArrayBuffer.isView(target)) return [];
+    if (Array.isArray(target)) return Object.keys(slice(target, MAX_PROPERTIES));
     return Object.keys(target);
   } catch {
     return []; // a proxy whose ownKeys trap throws
@@ -181,9 +205,9 @@ function ownKeys(target: object): readonly string[] {
 }
 
 /** The first items of a list, none of what is no list. */
-function slice(list: unknown): readonly unknown[] {
+function slice(list: unknown, count: number): readonly unknown[] {
   try {
-    return Array.isArray(list) ? Array.prototype.slice.call(list, 0, MAX_ITEMS) : [];
+    return Array.isArray(list) ? Array.prototype.slice.call(list, 0, count) : [];
   } catch {
     return []; // a proxied list
   }
