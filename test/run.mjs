@@ -14,5 +14,7 @@ if (files.length === 0) {
   process.exit(1);
 }
 // Two at once: the machine has two cores at least, and the tests start servers and browsers of their own.
-const result = spawnSync(process.execPath, ["--test", "--test-concurrency=2", "--test-timeout=240000", ...files], { stdio: "inherit" });
+const result = spawnSync(process.execPath, ["--test", "--test-concurrency=2", "--test-timeout=240000", ...files], {
+  stdio: "inherit",
+});
 process.exit(result.status ?? 1);

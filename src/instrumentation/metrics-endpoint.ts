@@ -21,7 +21,7 @@ export interface MetricsEndpoint {
 }
 
 export function serveMetrics(config: Config, metrics: Metrics, telemetry: Telemetry): MetricsEndpoint {
-  if (!config.metrics.enabled) return silent();
+  if (!config.startup.enabled || !config.metrics.enabled) return silent();
   return config.metrics.socketPath === undefined
     ? own(config, metrics, telemetry)
     : join(config.metrics.socketPath, config, metrics, telemetry);

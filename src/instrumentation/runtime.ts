@@ -108,7 +108,8 @@ function createRuntime(): Runtime {
     { telemetry, requests: () => slowRequests.openRequests(), queues: () => [] },
   );
   const endpoint = serveMetrics(config, metrics, telemetry);
-  const journal = config.journal.enabled ? createJournal({ ...config.journal, telemetry }) : undefined;
+  const writes = config.startup.enabled && config.journal.enabled;
+  const journal = writes ? createJournal({ ...config.journal, telemetry }) : undefined;
   const pipeline = createPipeline({
     rules: compileRules({ ...config.errors, redaction: config.redaction }),
     frequency: createFrequency(),

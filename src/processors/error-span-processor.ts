@@ -151,8 +151,7 @@ export class ErrorSpanProcessor implements SpanProcessor {
   /** Spans may have told of this error already; nobody says under which of them it got away. */
   #recordUncaught(raw: RawError, identities: readonly object[], scope: SpanScope | undefined): ErrorEvent | undefined {
     const told = this.#toldBySpan(raw, identities);
-    if (told?.event === undefined)
-      return this.#record(raw, identities, scope ?? this.#holderOf(raw.message))?.event;
+    if (told?.event === undefined) return this.#record(raw, identities, scope ?? this.#holderOf(raw.message))?.event;
     const { event } = told;
     const { source, handled, fatal } = raw;
     const details = { ...event.details, ...raw.details };

@@ -88,7 +88,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const index = waiting.indexOf(event);
       if (index < 0) return undefined;
       const { recurrence, truncated } = event;
-      const amended = { ...processError({ ...event, ...changes }, rules, frequency, nowMillis()), recurrence, truncated };
+      const amended = {
+        ...processError({ ...event, ...changes }, rules, frequency, nowMillis()),
+        recurrence,
+        truncated,
+      };
       waiting[index] = amended;
       return amended;
     },

@@ -24,6 +24,8 @@ const { values } = require(resolve("test/fixtures/hostile-values.js")) as {
   readonly values: { readonly [name: string]: () => unknown };
 };
 
+const hostile = Object.entries(values).map(([name, make]) => [name, make()] as const);
+
 afterEach(() => seismo.shutdown());
 after(() => rmSync(folder, { recursive: true }));
 
@@ -62,12 +64,12 @@ for (const [name, call, count] of functions) {
       }),
       { numRuns: 550 },
     );
-    for (const make of Object.values(values)) {
+    for (const [what, value] of hostile) {
       for (let place = 0; place < count; place++) {
-        const args = Array.from({ length: count }, (_, index) => (index === place ? make() : undefined));
+        const args = Array.from({ length: count }, (_, index) => (index === place ? value : undefined));
         const started = performance.now();
         call(...args);
-        assert.ok(performance.now() - started < 500, `${make.name} took ${performance.now() - started} ms`);
+        assert.ok(performance.now() - started < 2_000, `${what} took ${performance.now() - started} ms`);
       }
     }
     assert.deepEqual(dropped(), []);
