@@ -7,7 +7,15 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join, resolve } from "node:path";
 import type { ZodType, z as zod } from "zod";
-import { CATEGORIES, type Group, type Severity } from "./event";
+import {
+  CATEGORIES,
+  type CategoryRule,
+  type FingerprintRule,
+  type Group,
+  type RuleMatch,
+  type SeverityRule,
+  type SlowRoute,
+} from "./event";
 import { escapeControls, type LogLevel } from "./telemetry";
 
 /** Frozen, complete, every value checked. Paths are absolute. */
@@ -56,7 +64,7 @@ export interface Config {
     readonly sourceContextLines: number;
     readonly httpClientErrors: boolean;
     readonly recurringAfter: number;
-    readonly ignore: readonly ErrorMatch[];
+    readonly ignore: readonly RuleMatch[];
     readonly categories: readonly CategoryRule[];
     readonly severities: readonly SeverityRule[];
     readonly fingerprints: readonly FingerprintRule[];
@@ -93,34 +101,6 @@ export interface Config {
     /** All OTEL_ variables as given, but for the headers, which hold credentials. */
     readonly env: { readonly [name: string]: string };
   };
-}
-
-export interface SlowRoute {
-  readonly route: string;
-  readonly method?: string | undefined;
-  readonly slowMillis: number;
-}
-
-/** Globs; all fields that are given must match. */
-export interface ErrorMatch {
-  readonly type?: string | undefined;
-  readonly message?: string | undefined;
-  readonly service?: string | undefined;
-  readonly category?: string | undefined;
-  readonly attributes?: { readonly [key: string]: string } | undefined;
-}
-export interface CategoryRule {
-  readonly match: ErrorMatch;
-  readonly category: string;
-  readonly group?: Group | undefined;
-}
-export interface SeverityRule {
-  readonly match: ErrorMatch;
-  readonly severity: Severity;
-}
-export interface FingerprintRule {
-  readonly match: ErrorMatch;
-  readonly fingerprint: readonly string[];
 }
 
 export const INSTRUMENTATIONS = [
@@ -984,7 +964,7 @@ function slowRouteSchema(z: Zod): ZodType<SlowRoute> {
     .transform(({ ms, ...route }) => ({ ...route, slowMillis: ms }));
 }
 
-function matchSchema(z: Zod): ZodType<ErrorMatch> {
+function matchSchema(z: Zod): ZodType<RuleMatch> {
   const glob = z.string().min(1).max(256);
   return z
     .strictObject({

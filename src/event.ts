@@ -263,3 +263,36 @@ export interface ErrorExporter {
   forceFlush(): Promise<void>;
   shutdown(): Promise<void>;
 }
+
+/** What a rule of the user is held against: globs; all fields that are given must match. */
+export interface RuleMatch {
+  readonly type?: string | undefined;
+  readonly message?: string | undefined;
+  readonly service?: string | undefined;
+  readonly category?: string | undefined;
+  readonly attributes?: { readonly [key: string]: string } | undefined;
+}
+
+export interface CategoryRule {
+  readonly match: RuleMatch;
+  readonly category: string;
+  /** Without it: the group that has the category, else `application_error`. */
+  readonly group?: Group | undefined;
+}
+export interface SeverityRule {
+  readonly match: RuleMatch;
+  readonly severity: Severity;
+}
+export interface FingerprintRule {
+  readonly match: RuleMatch;
+  /** Parts; `{{ default }}`, `{{ type }}`, `{{ message }}`, `{{ function }}`, `{{ category }}` are filled in. */
+  readonly fingerprint: readonly string[];
+}
+
+/** The slow threshold of one route. */
+export interface SlowRoute {
+  /** The route template, as in `http.route`. */
+  readonly route: string;
+  readonly method?: string | undefined;
+  readonly slowMillis: number;
+}

@@ -2,9 +2,16 @@
  * Says what kind of trouble an error is: by the name that the caller gave it, the span's `error.category`, the user's
  * rules, or the evidence, in this order. Every category belongs to a group; the names of others are kept as given.
  */
-import { CATEGORIES, type Category, type Classification, type Group, type RedactedError } from "../event";
+import {
+  CATEGORIES,
+  type Category,
+  type CategoryRule,
+  type Classification,
+  type Group,
+  type RedactedError,
+} from "../event";
 import { evidenceOf } from "./evidence";
-import { type CategoryRule, firstMatch, type Rules } from "./rules";
+import { firstMatch, type Rules } from "./rules";
 
 /** Characters of a category that somebody else has named. */
 export const MAX_CATEGORY = 64;

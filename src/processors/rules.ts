@@ -2,33 +2,8 @@
  * The user's rules, compiled once: what configuration says, in the form that the steps read.
  * Patterns are globs (`*` is any run of characters, case ignored), so that no pattern can be slow.
  */
-import type { Attributes, Group, Severity } from "../event";
+import type { Attributes, CategoryRule, FingerprintRule, RuleMatch, SeverityRule } from "../event";
 import { compileRedaction, type RedactionOptions, type RedactionRules } from "./redact";
-
-/** All fields that are given must match. */
-export interface RuleMatch {
-  readonly type?: string | undefined;
-  readonly message?: string | undefined;
-  readonly service?: string | undefined;
-  readonly category?: string | undefined;
-  readonly attributes?: { readonly [key: string]: string } | undefined;
-}
-
-export interface CategoryRule {
-  readonly match: RuleMatch;
-  readonly category: string;
-  /** Without it: the group that has the category, else `application_error`. */
-  readonly group?: Group | undefined;
-}
-export interface SeverityRule {
-  readonly match: RuleMatch;
-  readonly severity: Severity;
-}
-export interface FingerprintRule {
-  readonly match: RuleMatch;
-  /** Parts; `{{ default }}`, `{{ type }}`, `{{ message }}`, `{{ function }}`, `{{ category }}` are filled in. */
-  readonly fingerprint: readonly string[];
-}
 
 export interface RuleOptions {
   readonly categories?: readonly CategoryRule[] | undefined;

@@ -2,8 +2,16 @@
  * How bad an error is, and every reason for it. The caller and the user's rules decide alone where they speak;
  * else all signs are read (category, death, hardware, load, answer, recurrence) and the worst of them wins.
  */
-import type { Classification, JsonValue, Recurrence, RedactedError, Severity, SeverityRating } from "../event";
-import { firstMatch, type Rules, type SeverityRule } from "./rules";
+import type {
+  Classification,
+  JsonValue,
+  Recurrence,
+  RedactedError,
+  Severity,
+  SeverityRating,
+  SeverityRule,
+} from "../event";
+import { firstMatch, type Rules } from "./rules";
 import { errorStatus, httpStatusOf, member } from "./status-codes";
 
 /** Pure. `reasons` begins with those that made the severity. */

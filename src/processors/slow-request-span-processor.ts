@@ -5,7 +5,7 @@
 import { type Context, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { hrTimeToMilliseconds } from "@opentelemetry/core";
 import type { ReadableSpan, Span, SpanProcessor } from "@opentelemetry/sdk-trace-base";
-import type { Attributes, RequestRecord } from "../event";
+import type { Attributes, RequestRecord, SlowRoute } from "../event";
 import { httpStatus } from "./extract";
 import { scopeOf } from "./span-scope";
 
@@ -14,13 +14,6 @@ export interface SlowRequestOptions {
   readonly slowMillis: number;
   /** Thresholds of single routes; the first match wins. */
   readonly routes: readonly SlowRoute[];
-}
-
-export interface SlowRoute {
-  /** The route template, as in `http.route`. */
-  readonly route: string;
-  readonly method?: string | undefined;
-  readonly slowMillis: number;
 }
 
 export interface OpenRequests {
