@@ -6,9 +6,9 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { freePort } from "./free-port";
 
 export type Postgres =
   | { readonly status: "running"; readonly connectionString: string; readonly stop: () => Promise<void> }
@@ -90,15 +90,6 @@ function serverUser(): ServerUser | undefined {
   } catch {
     return undefined; // no such user
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo; // a TCP server's address is never a path
-  probe.close();
-  await once(probe, "close");
-  return port;
 }
 
 async function isReady(server: ChildProcess): Promise<void> {

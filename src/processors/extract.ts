@@ -19,6 +19,7 @@ import type {
   SpanRecord,
 } from "../event";
 import { errorType, type ReadError, readError } from "./read-error";
+import { headerName } from "./stack/v8";
 
 /** Exceptions taken from one span; the SDK itself keeps 128. */
 export const MAX_EXCEPTIONS_PER_SPAN = 128;
@@ -108,7 +109,7 @@ function completed(exception: RecordedException, span: SpanRecord): RecordedExce
  */
 function fromTexts(exception: RecordedException): ReadError {
   const { type, message, stack } = exception;
-  const name = headerName(stack);
+  const name = headerName(stack) ?? "";
   if (name === "" || name === type || !/^[A-Z0-9_]+$/.test(type)) {
     return { type: type === "" ? "Error" : type, message, stack, causes: [], properties: {} };
   }
@@ -212,11 +213,6 @@ function distinct(exceptions: readonly RecordedException[]): readonly RecordedEx
     const key = exception.live ?? JSON.stringify([exception.type, exception.message, exception.stack]);
     return !seen.has(key) && seen.add(key);
   });
-}
-
-/** `TypeError` of `TypeError [CODE]: message` and `TypeError: message`, else "". */
-function headerName(stack: string): string {
-  return /^([A-Za-z_$][\w$.]{0,200})(?: \[\w{1,200}\])?(?::|\n|$)/.exec(stack)?.[1] ?? "";
 }
 
 function pathAndQuery(attributes: Attributes): string | undefined {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
 import { request } from "node:http";
-import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
+import { freePort } from "../free-port";
 import { eventually, type FixtureApp, type JournalEvent, runFixture, sum } from "./fixture-app";
 
 for (const express of ["express 5", "express 4"]) {
@@ -96,7 +96,7 @@ for (const express of ["express 5", "express 4"]) {
   });
 
   test(`${express}: a refused call that fails the request is one failure, a hundred refused retries are a hundred`, async () => {
-    const app = run({ CLOSED_PORT: String(await closedPort()) });
+    const app = run({ CLOSED_PORT: String(await freePort()) });
     assert.equal((await app.fetch("/fetch")).status, 500);
     assert.equal((await app.fetch("/retries")).status, 200);
     const { events } = await app.stop();
@@ -166,13 +166,4 @@ function causesOf(event: JournalEvent | undefined): unknown {
 
 async function inFlight(app: FixtureApp): Promise<number> {
   return sum(await app.samples("requests_in_flight"));
-}
-
-/** A port that was free a moment ago: connections to it are refused. */
-async function closedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  const address = server.address();
-  await new Promise((closed) => server.close(closed));
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
