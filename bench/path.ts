@@ -281,7 +281,7 @@ function processorsOf(current: Runtime, slowRequests: SpanProcessor): SpanProces
 /** As the runtime's, but for the metrics behind it. */
 function unmeasured(): SpanProcessor {
   return new SlowRequestSpanProcessor(
-    { slowMillis: 5_000, routes: [] },
+    { service: RESOURCE.service, slowMillis: 5_000, routes: [] },
     () => {},
     () => performance.now(),
   );
@@ -342,7 +342,10 @@ async function reportExposition(rounds: number, lines: number): Promise<void> {
   for (let index = 0; index < lines / linesPerSeries; index++) {
     const route = `/shops/:shop/departments/${index}/items/:item`;
     const traceId = randomUUID().replaceAll("-", "");
-    metrics.recordRequest({ method: "GET", route, statusCode: 200, durationMillis: index % 900, slow: false, traceId });
+    metrics.recordRequest({
+      ...{ service: RESOURCE.service, method: "GET", route, statusCode: 200, durationMillis: index % 900 },
+      ...{ slow: false, traceId },
+    });
   }
   const group = createProcessGroup({ metrics, telemetry, maxSeries: lines });
   try {

@@ -79,6 +79,20 @@ export interface SpanRecord {
   readonly exceptions: readonly RecordedException[];
 }
 
+/** A log record, as OTLP has it. */
+export interface LogRecord {
+  readonly timeUnixMillis: number;
+  /** `""` when it has none. */
+  readonly eventName: string;
+  /** 1 to 24; 17 and above is ERROR, 21 and above FATAL; 0 when it was not said. */
+  readonly severityNumber: number;
+  /** The body as text, structured ones as JSON. */
+  readonly body: string;
+  readonly attributes: Attributes;
+  readonly traceId?: string | undefined;
+  readonly spanId?: string | undefined;
+}
+
 /** Who speaks: labels of every metric and fields of every event. `worker` is never a process id. */
 export interface Resource {
   readonly service: string;
@@ -239,6 +253,7 @@ export interface ErrorEvent extends RedactedError {
 
 /** A finished HTTP server request: what the request metrics need, and no more. */
 export interface RequestRecord {
+  readonly service: string;
   readonly method: string;
   /** The matched template, `unmatched` when none did. */
   readonly route: string;
@@ -246,6 +261,16 @@ export interface RequestRecord {
   readonly durationMillis: number;
   readonly slow: boolean;
   readonly traceId: string;
+}
+
+/** A finished call of a language model, from the `gen_ai.*` semantic conventions. */
+export interface LlmUsage {
+  readonly service: string;
+  readonly model: string;
+  readonly operation: string;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly durationMillis: number;
 }
 
 /** What became of a batch that an exporter was given. */

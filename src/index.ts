@@ -51,7 +51,7 @@ export function createSlowRequestSpanProcessor(options: SlowRequestProcessorOpti
   const slowMillis = readProperty(options, "slowMillis");
   if (typeof slowMillis !== "number" || !(slowMillis > 0)) return current.slowRequests;
   return new SlowRequestSpanProcessor(
-    { slowMillis, routes: current.config.requests.slowRoutes },
+    { service: current.resource.service, slowMillis, routes: current.config.requests.slowRoutes },
     (request) => current.metrics.recordRequest(request),
     () => performance.now(),
   );

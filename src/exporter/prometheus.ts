@@ -8,7 +8,7 @@
  * docs/metrics.md lists them for people; names and labels are public.
  */
 import { Registry } from "prom-client";
-import type { ErrorEvent, ErrorExporter, RequestRecord, Resource, Severity } from "../event";
+import type { ErrorEvent, ErrorExporter, LlmUsage, RequestRecord, Resource, Severity } from "../event";
 import type { Telemetry, TelemetryCount } from "../telemetry";
 import {
   type BoundedCounter,
@@ -49,14 +49,6 @@ export interface MetricsSources {
   readonly telemetry: Telemetry;
   requests(): { readonly inFlight: number; readonly stuck: number };
   queues(): readonly { readonly exporter: string; readonly length: number; readonly capacity: number }[];
-}
-
-export interface LlmUsage {
-  readonly model: string;
-  readonly operation: string;
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  readonly durationMillis: number;
 }
 
 export type OperationChange =
@@ -377,20 +369,20 @@ export function createMetrics(
         return { status: "rejected", reason: "internal_error" };
       }
     },
-    recordRequest({ method, route, statusCode, durationMillis, slow, traceId }) {
+    recordRequest({ service: from, method, route, statusCode, durationMillis, slow, traceId }) {
       if (!countable(durationMillis)) return;
       const known = METHODS.get(method) ?? "_OTHER";
       const exemplar = traceId.length === TRACE_ID_LENGTH ? { trace_id: traceId } : undefined;
       requestDuration
-        .at([service, known, route, STATUS_CLASSES[Math.floor(statusCode / 100)] ?? "unknown"])
+        .at([from, known, route, STATUS_CLASSES[Math.floor(statusCode / 100)] ?? "unknown"])
         .observe(durationMillis / 1_000, exemplar);
-      if (slow) slowRequests.at([service, known, route]).inc(1);
+      if (slow) slowRequests.at([from, known, route]).inc(1);
     },
-    recordLlm(usage) {
-      if (countable(usage.inputTokens)) llmTokens.at([service, usage.model, "input"]).inc(usage.inputTokens);
-      if (countable(usage.outputTokens)) llmTokens.at([service, usage.model, "output"]).inc(usage.outputTokens);
+    recordLlm({ service: from, ...usage }) {
+      if (countable(usage.inputTokens)) llmTokens.at([from, usage.model, "input"]).inc(usage.inputTokens);
+      if (countable(usage.outputTokens)) llmTokens.at([from, usage.model, "output"]).inc(usage.outputTokens);
       if (countable(usage.durationMillis)) {
-        llmDuration.at([service, usage.model, usage.operation]).observe(usage.durationMillis / 1_000);
+        llmDuration.at([from, usage.model, usage.operation]).observe(usage.durationMillis / 1_000);
       }
     },
     recordOperation(name, change) {

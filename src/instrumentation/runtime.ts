@@ -89,7 +89,7 @@ function createRuntime(): Runtime {
     telemetry.kept("requests");
   };
   const slowRequests = new SlowRequestSpanProcessor(
-    { slowMillis: config.requests.slowMillis, routes: config.requests.slowRoutes },
+    { service: resource.service, slowMillis: config.requests.slowMillis, routes: config.requests.slowRoutes },
     onRequest,
     () => performance.now(),
   );
@@ -137,7 +137,7 @@ function createRuntime(): Runtime {
     errorSpans,
     requestIds: new RequestIdSpanProcessor(newId),
     slowRequests,
-    llmSpans: new LlmSpanProcessor(metrics),
+    llmSpans: new LlmSpanProcessor(resource.service, metrics.recordLlm),
     endpoint,
     recordError(thrown, parts, scope) {
       const raw: RawError = {

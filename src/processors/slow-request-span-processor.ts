@@ -10,6 +10,8 @@ import { httpStatus } from "./extract";
 import { scopeOf } from "./span-scope";
 
 export interface SlowRequestOptions {
+  /** Of this process. */
+  readonly service: string;
   /** Milliseconds; a request that takes longer is slow. */
   readonly slowMillis: number;
   /** Thresholds of single routes; the first match wins. */
@@ -59,7 +61,8 @@ export class SlowRequestSpanProcessor implements SpanProcessor {
     }
     const isAborted = attributes[CLIENT_ABORTED] === true;
     const statusCode = isAborted ? CLIENT_CLOSED_REQUEST : (httpStatus(attributes) ?? statusOf(span));
-    this.#onRequest({ method, route, statusCode, durationMillis, slow, traceId: span.spanContext().traceId });
+    const { service } = this.#options;
+    this.#onRequest({ service, method, route, statusCode, durationMillis, slow, traceId: span.spanContext().traceId });
   }
 
   /** Read at scrape; looks at each open request once. */

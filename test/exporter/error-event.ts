@@ -37,7 +37,11 @@ export function errorEvent(extra: Partial<ErrorEvent> = {}): ErrorEvent {
 }
 
 export function request(extra: Partial<RequestRecord> = {}): RequestRecord {
-  return { method: "GET", route: "/", statusCode: 200, durationMillis: 3, slow: false, traceId: TRACE_ID, ...extra };
+  return {
+    ...{ service: "shop", method: "GET", route: "/", statusCode: 200, durationMillis: 3, slow: false },
+    traceId: TRACE_ID,
+    ...extra,
+  };
 }
 
 export const OPTIONS: MetricsOptions = {

@@ -285,8 +285,22 @@ test("hostile label values neither break the exposition nor meet in one series",
     metrics.recordOperation(type, { kind: "duration", millis: 1 });
   }
   // prom-client's own key of a series is the same for these two.
-  metrics.recordLlm({ model: "a", operation: "b,model:c", inputTokens: 1, outputTokens: 1, durationMillis: 1 });
-  metrics.recordLlm({ model: "c,operation:b", operation: "x", inputTokens: 1, outputTokens: 1, durationMillis: 1 });
+  metrics.recordLlm({
+    service: "shop",
+    model: "a",
+    operation: "b,model:c",
+    inputTokens: 1,
+    outputTokens: 1,
+    durationMillis: 1,
+  });
+  metrics.recordLlm({
+    service: "shop",
+    model: "c,operation:b",
+    operation: "x",
+    inputTokens: 1,
+    outputTokens: 1,
+    durationMillis: 1,
+  });
   for (const format of ["prometheus", "openmetrics"] as const) {
     const families = parseExposition(await textOf(metrics.snapshot(), format), format);
     const name = format === "prometheus" ? "seismo_errors_total" : "seismo_errors";
@@ -308,7 +322,14 @@ test("numbers that are none do not spoil a sum", async () => {
     metrics.recordOperation("o", { kind: "duration", millis: bad });
     metrics.recordRequest(request({ durationMillis: bad }));
     metrics.recordExport("journal", bad);
-    metrics.recordLlm({ model: "m", operation: "chat", inputTokens: bad, outputTokens: 5, durationMillis: bad });
+    metrics.recordLlm({
+      service: "shop",
+      model: "m",
+      operation: "chat",
+      inputTokens: bad,
+      outputTokens: 5,
+      durationMillis: bad,
+    });
   }
   metrics.recordOperation("o", { kind: "event", count: 2 });
   metrics.recordOperation("o", { kind: "value", value: -3 });
@@ -352,7 +373,14 @@ test("queues, exports, operations and language models have their metrics", async
   const metrics = metricsWith({}, { queues: () => [{ exporter: "otlp", length: 4, capacity: 100 }] });
   metrics.recordExport("otlp", 12);
   metrics.recordOperation("resize", { kind: "duration", millis: 40 });
-  metrics.recordLlm({ model: "m-1", operation: "chat", inputTokens: 10, outputTokens: 4, durationMillis: 900 });
+  metrics.recordLlm({
+    service: "shop",
+    model: "m-1",
+    operation: "chat",
+    inputTokens: 10,
+    outputTokens: 4,
+    durationMillis: 900,
+  });
   const families = await scrape(metrics);
   assert.deepEqual(only(families, "seismo_queue_length"), {
     name: "seismo_queue_length",

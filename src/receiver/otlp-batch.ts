@@ -1,0 +1,63 @@
+/**
+ * What one OTLP request holds, read without any effect: nothing is counted or kept until the whole body has proved
+ * to be well formed. Healthy spans appear only as numbers.
+ *
+ *   body ──read──► TraceBatch { spanCount, requests (columns by kind), spans (objects, the few that matter) }
+ *            └───► LogBatch   { logCount, logs (objects, the few that matter) }
+ */
+import type { Attributes, LogRecord, Resource, SpanRecord } from "../event";
+
+export type OtlpSignal = "traces" | "logs";
+export type OtlpEncoding = "protobuf" | "json";
+
+/** Where a span or log record stands in its request, by the order of the wire: `resourceSpans[0].scopeSpans[1].spans[2]`. */
+export interface Place {
+  readonly resource: number;
+  readonly scope: number;
+  readonly item: number;
+}
+
+/** HTTP server requests of one batch that share their labels. */
+export interface RequestGroup {
+  readonly service: string;
+  readonly method: string;
+  /** The matched template, `unmatched` when none did. */
+  readonly route: string;
+  readonly statusCode: number;
+  /** One for each request. */
+  readonly durationsMillis: readonly number[];
+  /** Of the slowest request, 32 hex digits; `""` when it has no valid one. */
+  readonly slowestTraceId: string;
+}
+
+export interface ReceivedSpan {
+  readonly resource: Resource;
+  readonly resourceAttributes: Attributes;
+  readonly span: SpanRecord;
+  readonly place: Place;
+}
+
+export interface ReceivedLog {
+  readonly resource: Resource;
+  readonly resourceAttributes: Attributes;
+  readonly log: LogRecord;
+  readonly place: Place;
+}
+
+export interface TraceBatch {
+  readonly spanCount: number;
+  readonly requests: readonly RequestGroup[];
+  /** In the order of the wire: what may have failed, is slow, or is a call of a language model. */
+  readonly spans: readonly ReceivedSpan[];
+}
+
+export interface LogBatch {
+  readonly logCount: number;
+  /** In the order of the wire: what may tell of an exception. */
+  readonly logs: readonly ReceivedLog[];
+}
+
+/** The sender's fault: the body is not what its content type says. The message says where, and holds nothing of the body. */
+export class MalformedOtlpError extends Error {
+  override readonly name = "MalformedOtlpError";
+}
