@@ -273,7 +273,7 @@ export interface LlmUsage {
   readonly durationMillis: number;
 }
 
-/** What became of a batch that an exporter was given. */
+/** What became of one event that an exporter was given. */
 export type ExportResult =
   | { readonly status: "accepted" }
   | { readonly status: "retryable"; readonly retryAfterMillis: number }
@@ -282,7 +282,8 @@ export type ExportResult =
 /** Where events leave. `export` never throws; `shutdown` passes on all that was given first. */
 export interface ErrorExporter {
   readonly name: string;
-  export(event: ErrorEvent): ExportResult;
+  /** A result for each event, in their order. */
+  export(events: readonly ErrorEvent[]): readonly ExportResult[];
   /** Synchronous, bounded: the process is about to die. */
   flushNow(): void;
   forceFlush(): Promise<void>;

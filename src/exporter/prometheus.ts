@@ -8,7 +8,7 @@
  * docs/metrics.md lists them for people; names and labels are public.
  */
 import { Registry } from "prom-client";
-import type { ErrorEvent, ErrorExporter, LlmUsage, RequestRecord, Resource, Severity } from "../event";
+import type { ErrorEvent, ErrorExporter, ExportResult, LlmUsage, RequestRecord, Resource, Severity } from "../event";
 import type { Telemetry, TelemetryCount } from "../telemetry";
 import {
   type BoundedCounter,
@@ -357,18 +357,20 @@ export function createMetrics(
     }
   };
 
+  const exportOne = (event: ErrorEvent): ExportResult => {
+    try {
+      countError(event);
+      return ACCEPTED;
+    } catch (error) {
+      telemetry.internalError("prometheus", error);
+      return { status: "rejected", reason: "internal_error" };
+    }
+  };
+
   return {
     name: "prometheus",
     registry,
-    export(event) {
-      try {
-        countError(event);
-        return { status: "accepted" };
-      } catch (error) {
-        telemetry.internalError("prometheus", error);
-        return { status: "rejected", reason: "internal_error" };
-      }
-    },
+    export: (events) => events.map(exportOne),
     recordRequest({ service: from, method, route, statusCode, durationMillis, slow, traceId }) {
       if (!countable(durationMillis)) return;
       const known = METHODS.get(method) ?? "_OTHER";
@@ -417,6 +419,7 @@ interface CounterExtras {
   readonly collect?: () => void;
 }
 
+const ACCEPTED: ExportResult = { status: "accepted" };
 const DEFAULT_TOP_GROUPS = 100;
 const CRITICAL_WINDOW_MILLIS = 5 * 60_000;
 const RATE_WINDOW_MILLIS = 60_000;

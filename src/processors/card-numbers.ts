@@ -23,6 +23,12 @@ export function cardNumberEnd(text: string, start: number): number {
   return -1;
 }
 
+/** A cheap no for most runs of digits: ports, lines, years. */
+export function mayBeCard(text: string, start: number, end: number): boolean {
+  return end - start >= MIN_DIGITS || (end - start >= 3 && gapLength(text, end) > 0);
+}
+
+const MIN_DIGITS = 13;
 const MAX_DIGITS = 19;
 
 /** Number ranges and lengths of the networks that issue cards today (ISO/IEC 7812). */
@@ -38,7 +44,7 @@ const ISSUED = new RegExp(
 );
 
 function isCardNumber(digits: string): boolean {
-  return digits.length >= 13 && digits.length <= MAX_DIGITS && ISSUED.test(digits) && luhn(digits);
+  return digits.length >= MIN_DIGITS && digits.length <= MAX_DIGITS && ISSUED.test(digits) && luhn(digits);
 }
 
 /** The check of ISO/IEC 7812-1, annex B: every second digit from the right counts double, digit by digit. */

@@ -8,6 +8,7 @@
  */
 import { hash } from "node:crypto";
 import type { Classification, Fingerprint, JsonObject, RawCause, RedactedError, StackFrame } from "../event";
+import { memoized } from "./memoized";
 import { messageTemplate } from "./message-template";
 import { firstMatch, type Rules } from "./rules";
 import { parseStack } from "./stack";
@@ -347,5 +348,7 @@ function text(value: unknown): string | undefined {
 
 /** 64 bits of SHA-256: two of a million groups meet with a chance of 3 in 100 million. */
 function idOf(parts: readonly string[]): string {
-  return hash("sha256", JSON.stringify(parts), "hex").slice(0, 16);
+  return knownId(JSON.stringify(parts));
 }
+
+const knownId = memoized((key) => hash("sha256", key, "hex").slice(0, 16), { maxEntries: 1_024, maxLength: 1_024 });

@@ -45,22 +45,25 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     isScheduled = false;
     const events = waiting;
     waiting = [];
-    for (const event of events) deliverOne(event);
+    if (events.length === 0) return;
+    const lostTo = new Array<DropReason | undefined>(events.length).fill(undefined);
+    for (const exporter of exporters) {
+      for (const [index, reason] of exportTo(exporter, events).entries()) lostTo[index] ??= reason;
+    }
+    for (const reason of lostTo) {
+      if (reason === undefined) telemetry.kept("errors");
+      else telemetry.dropped("errors", reason);
+    }
   }
 
-  function deliverOne(event: ErrorEvent): void {
-    let lostTo: DropReason | undefined;
-    for (const exporter of exporters) {
-      try {
-        const result = exporter.export(event);
-        if (result.status !== "accepted") lostTo ??= dropReason(result);
-      } catch (error) {
-        telemetry.logLimited("error", exporter.name, `exporter ${exporter.name} failed: ${String(error)}`);
-        lostTo ??= "export_failed";
-      }
+  /** For each event, why this exporter did not take it. */
+  function exportTo(exporter: ErrorExporter, events: readonly ErrorEvent[]): readonly (DropReason | undefined)[] {
+    try {
+      return exporter.export(events).map(dropReason);
+    } catch (error) {
+      telemetry.logLimited("error", exporter.name, `exporter ${exporter.name} failed: ${String(error)}`);
+      return events.map(() => "export_failed");
     }
-    if (lostTo === undefined) telemetry.kept("errors");
-    else telemetry.dropped("errors", lostTo);
   }
 
   return {
@@ -113,7 +116,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 }
 
 /** A result's reason is free text, a metric's label is not. */
-function dropReason(result: Exclude<ExportResult, { readonly status: "accepted" }>): DropReason {
+function dropReason(result: ExportResult): DropReason | undefined {
+  if (result.status === "accepted") return undefined;
   const reason = result.status === "rejected" ? result.reason : undefined;
   return DROP_REASONS.find((known) => known === reason) ?? "export_failed";
 }

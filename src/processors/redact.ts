@@ -17,6 +17,7 @@ import type {
 } from "../event";
 import { REDACTED } from "./assigned-secrets";
 import { decodePercent } from "./decoded-text";
+import { detached, memoized } from "./memoized";
 import { hideSecrets } from "./secret-patterns";
 import { compileKeys, type KeyRules, type KeySense, wordsOf } from "./sensitive-keys";
 import { keptStackParts } from "./stack-limits";
@@ -38,6 +39,8 @@ export interface RedactionRules {
   readonly ips: boolean;
   /** What was found out about keys. Keys repeat; the memory is bounded. */
   readonly knownKeys: Map<string, KeyPlan>;
+  /** hideSecrets() for the frames of a stack, which repeat even more. */
+  readonly hideInFrames: (frames: string) => string;
 }
 
 /** What to do with a key and its value. */
@@ -60,13 +63,15 @@ export const MAX_DEPTH = 8;
 export const MAX_NODES = 1_000;
 
 export function compileRedaction(options: RedactionOptions): RedactionRules {
+  const patterns = { keys: compileKeys(options), emails: options.emails ?? false, ips: options.ips ?? false };
   return {
-    keys: compileKeys(options),
-    emails: options.emails ?? false,
-    ips: options.ips ?? false,
+    ...patterns,
     knownKeys: new Map(),
+    hideInFrames: memoized((frames) => hideSecrets(frames, patterns), KNOWN_FRAMES),
   };
 }
+
+const KNOWN_FRAMES = { maxEntries: 256, maxLength: MAX_MESSAGE_LENGTH };
 
 /**
  * The error without secrets and within limits; the parts of `raw` are not changed. Ids of the event, trace and span are
@@ -149,7 +154,7 @@ export function redact(raw: RawError, rules: RedactionRules): RedactedError {
 
 /** Any text with its secrets hidden; no limits. */
 export function redactText(text: string, rules: RedactionRules): string {
-  return hideSecrets(text, rules);
+  return hideInStack(text, rules);
 }
 
 /** A URL, a path with a query, or a query alone. Who logs in and the values of secret parameters are hidden; no limits. */
@@ -160,7 +165,7 @@ export function redactUrl(url: string, rules: RedactionRules): string {
 /** Attributes without secrets; the same object when there are none. No limits. */
 export function redactAttributes(attributes: Attributes, rules: RedactionRules): Attributes {
   const keys = Object.keys(attributes);
-  const step: TextStep = (text, plan) => (plan.isUrl ? redactUrl(text, rules) : hideSecrets(text, rules));
+  const step: TextStep = (text, plan) => (plan.isUrl ? redactUrl(text, rules) : redactText(text, rules));
   const isSafe = (key: string): boolean => {
     const plan = planOf(key, rules);
     return plan.name === key && Object.is(safeAttribute(attributes[key], plan, step), attributes[key]);
@@ -219,15 +224,10 @@ function cutText(safe: string, originalLength: number, limit: number): string {
   return detached(safe.slice(0, end));
 }
 
-/** A slice keeps all of its original in memory for as long as it lives; this copy does not. */
-function detached(text: string): string {
-  return Buffer.from(text, "utf16le").toString("utf16le");
-}
-
 /** The header, and of many frames the first and the last 25. */
 function boundedStack(pass: Pass, field: string, stack: string): string {
   const parts = keptStackParts(stack, MAX_MESSAGE_LENGTH);
-  if (parts.length === 1 && parts[0]?.to === stack.length) return hideSecrets(stack, pass.rules);
+  if (parts.length === 1 && parts[0]?.to === stack.length) return hideInStack(stack, pass.rules);
   pass.truncated.add(field);
   const safe = parts.map(({ from, to }) =>
     hideSecrets(stack.slice(from, to + LOOKAHEAD), pass.rules, to - from).trimEnd(),
@@ -236,6 +236,15 @@ function boundedStack(pass: Pass, field: string, stack: string): string {
 }
 
 const OMITTED = "\n    ... frames omitted ...\n";
+
+/** No secret goes on from the last line of a message into the frames behind it, so each is searched by itself. */
+function hideInStack(stack: string, rules: RedactionRules): string {
+  const frames = stack.indexOf(FRAMES_BEGIN) + 1;
+  if (frames === 0) return hideSecrets(stack, rules);
+  return hideSecrets(stack.slice(0, frames), rules) + rules.hideInFrames(stack.slice(frames));
+}
+
+const FRAMES_BEGIN = "\n    at ";
 
 function boundedCause(pass: Pass, cause: RawCause): RawCause {
   return {

@@ -6,7 +6,7 @@
  *   Bearer x · eyJ….….… · -----BEGIN … KEY----- · ghp_… AKIA… sk_live_… · ://user:pass@ · key=value · 4111 1111 …
  */
 import { assignedSecret, endBefore, flaggedSecret, looksOpaque, REDACTED, type Span } from "./assigned-secrets";
-import { cardNumberEnd } from "./card-numbers";
+import { cardNumberEnd, mayBeCard } from "./card-numbers";
 import { decodePercent } from "./decoded-text";
 import type { KeyRules } from "./sensitive-keys";
 
@@ -22,6 +22,7 @@ export interface PatternRules {
  * Hiding twice changes nothing.
  */
 export function hideSecrets(text: string, rules: PatternRules, end: number = text.length): string {
+  if (nextAnchor(text, 0) === text.length && !text.includes("%")) return text.slice(0, end);
   let safe = hideOnce(text, rules, end);
   // What is hidden can uncover more: a private key inside a password inside a URL. Each pass leaves less to hide.
   for (let pass = 1, before = text.slice(0, end); safe !== before && pass < MAX_PASSES; pass++) {
@@ -146,19 +147,25 @@ interface Search {
 
 function findSecrets(text: string, rules: PatternRules): Span[] {
   const search: Search = { text, rules, secrets: [], wordEnd: 0, pemEnd: -1 };
-  let code = codeAt(text, 0);
-  for (let at = 0; at < text.length; ) {
-    const next = codeAt(text, at + 1);
-    const anchor = code < 128 ? ANCHORS[(code << 7) | (next < 128 ? next : 0)] : NOTHING;
-    if (anchor === undefined || anchor === NOTHING) {
-      at++;
-      code = next;
-    } else {
-      at = look(search, anchor, at);
-      code = codeAt(text, at);
-    }
-  }
+  for (let at = nextAnchor(text, 0); at < text.length; at = nextAnchor(text, at))
+    at = look(search, anchorAt(text, at), at);
   return search.secrets;
+}
+
+/** Where the next pair stands that can begin a secret, or the end of the text. */
+function nextAnchor(text: string, from: number): number {
+  let code = codeAt(text, from);
+  for (let at = from; at < text.length; at++) {
+    const next = codeAt(text, at + 1);
+    if (code < 128 && ANCHORS[(code << 7) | (next < 128 ? next : 0)] !== NOTHING) return at;
+    code = next;
+  }
+  return text.length;
+}
+
+function anchorAt(text: string, at: number): number {
+  const next = codeAt(text, at + 1);
+  return ANCHORS[(codeAt(text, at) << 7) | (next < 128 ? next : 0)] ?? NOTHING;
 }
 
 /** 0 behind the end: NaN would make the loop above several times slower. */
@@ -284,13 +291,12 @@ function ipv6({ text, rules }: Search, at: number): Span | undefined {
 /** Digits within an id or a decimal are neither a card nor an address. */
 function lookAtDigits(search: Search, at: number): number {
   const { text, rules } = search;
-  if (!isInsideWord(text, at) && !(text[at - 1] === "." && isDigit(text.charCodeAt(at - 2)))) {
-    const to = Math.max(cardNumberEnd(text, at), rules.ips ? endOf(IPV4, text, at) : -1);
-    if (to >= 0) return note(search, at, { from: at, to });
-  }
   let end = at + 1;
   while (isDigit(text.charCodeAt(end))) end++;
-  return end;
+  if (!(rules.ips || mayBeCard(text, at, end)) || isInsideWord(text, at)) return end;
+  if (text[at - 1] === "." && isDigit(text.charCodeAt(at - 2))) return end;
+  const to = Math.max(cardNumberEnd(text, at), rules.ips ? endOf(IPV4, text, at) : -1);
+  return to < 0 ? end : note(search, at, { from: at, to });
 }
 
 /** A letter or digit stands before `at`, other than that of an escaped line break. */

@@ -3,12 +3,21 @@
  * answers [] to text that is not its own, and the first that knows the text decides.
  */
 import type { StackFrame } from "../event";
+import { memoized } from "./memoized";
 import { parseV8 } from "./stack/v8";
 
 const FAMILIES: readonly ((stack: string) => StackFrame[])[] = [parseV8];
 
 /** Innermost first; at most 50: of a longer stack the first 25 and the last 25. Linear in the text; [] for text that is no stack. */
 export function parseStack(stack: string): readonly StackFrame[] {
+  const frames = stack.indexOf("\n") + 1;
+  // Behind a message of one line, whatever it says, nothing but the frames decides.
+  if (stack.startsWith("    at ", frames) && frames > 0 && !/^\s*at /.test(stack))
+    return parseKnown(stack.slice(frames));
+  return parseText(stack);
+}
+
+function parseText(stack: string): readonly StackFrame[] {
   const text = stack.length > MAX_LENGTH ? ends(stack) : stack;
   for (const parse of FAMILIES) {
     const frames = parse(text);
@@ -16,6 +25,8 @@ export function parseStack(stack: string): readonly StackFrame[] {
   }
   return [];
 }
+
+const parseKnown = memoized(parseText, { maxEntries: 256, maxLength: 16_384 });
 
 /** Far more than the frames that are kept need. */
 const MAX_LENGTH = 131_072;

@@ -166,7 +166,7 @@ test("texts that alone are too long are cut as the last resort", () => {
 
 test("what was accepted is in the file, readable by its owner only", () => {
   const { journal, path } = journalIn(join(freshFolder(), "logs"));
-  assert.deepEqual(journal.export(errorEvent()), { status: "accepted" });
+  assert.deepEqual(journal.export([errorEvent()]), [{ status: "accepted" }]);
   assert.deepEqual(lines(path), [journalLine(errorEvent())]);
   assert.equal(statSync(path).mode & 0o777, 0o600);
   assert.equal(statSync(join(path, "..")).mode & 0o777, 0o700);
@@ -174,7 +174,7 @@ test("what was accepted is in the file, readable by its owner only", () => {
 
 test("after shutdown all that was given is in the file, and what comes later is rejected", async () => {
   const { journal, path } = journalIn(freshFolder());
-  for (let i = 0; i < 100; i++) journal.export(errorEvent({ message: String(i) }));
+  for (let i = 0; i < 100; i++) journal.export([errorEvent({ message: String(i) })]);
   journal.flushNow();
   await journal.forceFlush();
   await journal.shutdown();
@@ -182,7 +182,7 @@ test("after shutdown all that was given is in the file, and what comes later is 
     lines(path).map((line) => parsed(line)["error_message"]),
     Array.from({ length: 100 }, (_, i) => String(i)),
   );
-  assert.deepEqual(journal.export(errorEvent()), { status: "rejected", reason: "shutdown" });
+  assert.deepEqual(journal.export([errorEvent()]), [{ status: "rejected", reason: "shutdown" }]);
 });
 
 test("flushing a journal that has no file yet does nothing", async () => {
@@ -199,7 +199,7 @@ test("a process killed right after it accepted events has lost none", async () =
     const { createJournal } = require(${JSON.stringify(join(__dirname, "../../src/exporter/journal.js"))});
     const [path, fallbackPath, event] = process.argv.slice(1);
     const journal = createJournal({ path, fallbackPath, maxBytes: 1e9, backupCount: 1 });
-    for (let i = 0; i < 1000; i++) journal.export({ ...JSON.parse(event), message: String(i) });
+    for (let i = 0; i < 1000; i++) journal.export([{ ...JSON.parse(event), message: String(i) }]);
     process.kill(process.pid, "SIGKILL");
   `;
   const child = spawn(process.execPath, ["-e", script, path, fallbackPath, JSON.stringify(errorEvent())]);
@@ -214,7 +214,7 @@ test("processes that share a journal rotate it together and lose no event", asyn
     const [path, fallbackPath, event, name] = process.argv.slice(1);
     const journal = createJournal({ path, fallbackPath, maxBytes: 65536, backupCount: 100 });
     for (let i = 0; i < 500; i++) {
-      const result = journal.export({ ...JSON.parse(event), id: name + i });
+      const [result] = journal.export([{ ...JSON.parse(event), id: name + i }]);
       if (result.status !== "accepted") process.exit(1);
     }
   `;
@@ -235,7 +235,7 @@ test("a last line torn at any byte costs that line alone", () => {
   const bytes = Buffer.from(line);
   for (let cut = 0; cut <= bytes.length; cut += cut < bytes.length - 8 ? 37 : 1) {
     writeFileSync(path, Buffer.concat([Buffer.from(line), bytes.subarray(0, cut)]));
-    journalIn(home).journal.export(errorEvent({ message: "next" }));
+    journalIn(home).journal.export([errorEvent({ message: "next" })]);
     const whole = lines(path).filter((text) => text.startsWith("{") && text.endsWith("}"));
     assert.deepEqual(parsed(whole[0])["error_message"], "torn €", `cut at ${cut}`);
     assert.deepEqual(parsed(whole.at(-1))["error_message"], "next", `cut at ${cut}`);
@@ -245,7 +245,7 @@ test("a last line torn at any byte costs that line alone", () => {
 test("on a full disk one plain line goes to the fallback file, and the log says so once", () => {
   const { journal, fallbackPath, logged } = journalIn(freshFolder(), { path: "/dev/full" });
   for (let i = 0; i < 3; i++) {
-    assert.equal(journal.export(errorEvent({ message: `line ${i}\nforged\u001b[2J` })).status, "accepted");
+    assert.equal(journal.export([errorEvent({ message: `line ${i}\nforged\u001b[2J` })])[0]?.status, "accepted");
   }
   assert.equal(lines(fallbackPath).length, 3);
   assert.match(
@@ -259,7 +259,7 @@ test("when the fallback fails too, the event is rejected, and each file is named
   const home = freshFolder();
   const { journal, logged } = journalIn(home, { path: "/dev/full", fallbackPath: home });
   for (let i = 0; i < 3; i++) {
-    assert.deepEqual(journal.export(errorEvent()), { status: "rejected", reason: "journal_failed" });
+    assert.deepEqual(journal.export([errorEvent()]), [{ status: "rejected", reason: "journal_failed" }]);
   }
   assert.equal(logged.length, 2);
 });
@@ -268,31 +268,31 @@ test("a path that is a folder or a symbolic link is not written, and works as so
   const home = freshFolder();
   const { journal, path, fallbackPath } = journalIn(home);
   mkdirSync(path);
-  journal.export(errorEvent());
+  journal.export([errorEvent()]);
   rmdirSync(path);
   writeFileSync(join(home, "target"), "");
   symlinkSync(join(home, "target"), path);
-  journal.export(errorEvent());
+  journal.export([errorEvent()]);
   assert.equal(lines(fallbackPath).length, 2);
   assert.equal(statSync(join(home, "target")).size, 0);
   rmSync(path);
-  journal.export(errorEvent());
+  journal.export([errorEvent()]);
   assert.equal(lines(path).length, 1);
 });
 
 test("a journal that was moved or removed is begun anew within a second of writing", () => {
   let now = 0;
   const { journal, path } = journalIn(freshFolder(), { monotonicMillis: () => now });
-  journal.export(errorEvent());
+  journal.export([errorEvent()]);
   renameSync(path, `${path}.moved`);
   now = 1_000;
-  journal.export(errorEvent());
+  journal.export([errorEvent()]);
   assert.deepEqual([lines(path).length, lines(`${path}.moved`).length], [1, 1]);
 });
 
 test("a full journal is set aside, and the oldest goes", () => {
   const { journal, path } = journalIn(freshFolder(), { maxBytes: 3_000 });
-  for (let i = 0; i < 20; i++) journal.export(errorEvent({ message: String(i) }));
+  for (let i = 0; i < 20; i++) journal.export([errorEvent({ message: String(i) })]);
   assert.deepEqual(readdirSync(join(path, "..")).sort(), ["error_log.jsonl", "error_log.jsonl.1", "error_log.jsonl.2"]);
   const kept = [`${path}.2`, `${path}.1`, path].flatMap(lines).map((line) => Number(parsed(line)["error_message"]));
   assert.deepEqual(
@@ -316,13 +316,13 @@ async function withMount(t: TestContext, options: string, use: (home: string) =>
 test("a full file system loses no accepted event, and takes new ones when there is space", (t) =>
   withMount(t, "size=64k", async (home) => {
     const { journal, path, fallbackPath } = journalIn(home);
-    const results = Array.from({ length: 100 }, (_, i) => journal.export(errorEvent({ id: String(i) })).status);
+    const results = Array.from({ length: 100 }, (_, i) => journal.export([errorEvent({ id: String(i) })])[0]?.status);
     const kept = lines(path).filter((line) => line.endsWith("}")).length + lines(fallbackPath).length;
     assert.ok(results.includes("rejected"));
     assert.equal(kept, results.filter((status) => status === "accepted").length);
     rmSync(fallbackPath);
     writeFileSync(path, "");
-    assert.equal(journal.export(errorEvent()).status, "accepted");
+    assert.equal(journal.export([errorEvent()])[0]?.status, "accepted");
     assert.equal(lines(path).length, 1);
     await journal.shutdown();
   }));
@@ -330,6 +330,6 @@ test("a full file system loses no accepted event, and takes new ones when there 
 test("a read-only folder is survived", (t) =>
   withMount(t, "size=64k,ro", async (home) => {
     const { journal } = journalIn(home);
-    assert.deepEqual(journal.export(errorEvent()), { status: "rejected", reason: "journal_failed" });
+    assert.deepEqual(journal.export([errorEvent()]), [{ status: "rejected", reason: "journal_failed" }]);
     await journal.shutdown();
   }));

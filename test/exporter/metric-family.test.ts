@@ -75,7 +75,7 @@ test("over the bound the rest is one series, and a series that stood for itself 
 
 test("what one process says, another reads unchanged", () => {
   const metrics = metricsWith();
-  metrics.export(errorEvent({ type: "é \ud800 \n" }));
+  metrics.export([errorEvent({ type: "é \ud800 \n" })]);
   metrics.recordRequest(request());
   metrics.recordOperation("o", { kind: "value", value: -1 });
   const families = metrics.snapshot();

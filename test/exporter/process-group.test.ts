@@ -69,13 +69,13 @@ async function untilErrors(scrape: ProcessGroup["metricsOfGroup"], errors: numbe
 
 test("a process without members shows itself", async (context) => {
   const { metrics, metricsOfGroup } = group(context);
-  metrics.export(errorEvent());
+  metrics.export([errorEvent()]);
   assert.deepEqual(await metricsOfGroup(), metrics.snapshot());
 });
 
 test("child processes and worker threads are added up, each under its own worker label", async (context) => {
   const { metrics, metricsOfGroup, path } = group(context);
-  metrics.export(errorEvent({ resource: { service: "shop", worker: "primary" } }));
+  metrics.export([errorEvent({ resource: { service: "shop", worker: "primary" } })]);
   await member(context, path, "a", 2);
   await member(context, path, "b", 3);
   const thread = new Worker(MEMBER, { argv: [path, "thread", "4"] });
@@ -147,7 +147,7 @@ test("a process that pushes and then lives on is counted once", async (context) 
   const joined = joinProcessGroup({ path, metrics, telemetry: createTelemetry() });
   context.after(() => joined.close());
   for (let errors = 1; errors <= 4; errors++) {
-    metrics.export(errorEvent());
+    metrics.export([errorEvent()]);
     joined.pushNow();
     joined.pushNow();
     await untilErrors(metricsOfGroup, errors);
@@ -158,7 +158,7 @@ test("many short-lived processes end in one sum, and their counts stay", async (
   const { metricsOfGroup, path } = group(context, { maxSeries: 50 });
   for (let i = 0; i < 150; i++) {
     const metrics = metricsWith({ resource: { service: "shop", worker: `w${i}` } });
-    metrics.export(errorEvent({ resource: { service: "shop", worker: `w${i}` } }));
+    metrics.export([errorEvent({ resource: { service: "shop", worker: `w${i}` } })]);
     metrics.recordRequest(request({ route: `/${i}` }));
     const joined = joinProcessGroup({ path, metrics, telemetry: createTelemetry() });
     joined.pushNow();
@@ -195,7 +195,7 @@ test("more members than there may be are turned away and counted", async (contex
 
 test("whoever sends something else is cut off, and the group is unharmed", async (context) => {
   const { metrics, metricsOfGroup, path } = group(context);
-  metrics.export(errorEvent());
+  metrics.export([errorEvent()]);
   const id = "00000000-0000-4000-8000-000000000000";
   const hello = JSON.stringify({ type: "hello", id });
   const families = (list: unknown): string => JSON.stringify({ type: "families", sequence: 1, families: list });
@@ -227,7 +227,7 @@ test("whoever sends something else is cut off, and the group is unharmed", async
 
 test("a family of another shape is left out, the others are added", async (context) => {
   const { metrics, metricsOfGroup, path } = group(context);
-  metrics.export(errorEvent());
+  metrics.export([errorEvent()]);
   const socket = connect(path);
   context.after(() => socket.destroy());
   const point = { labels: ["shop"], value: 5 };
@@ -256,7 +256,7 @@ test("members live on without their owner, and are told that it is gone", async 
   const first = group(context);
   const metrics = metricsWith();
   let joined = joinProcessGroup({ path: first.path, metrics, telemetry: createTelemetry() });
-  metrics.export(errorEvent());
+  metrics.export([errorEvent()]);
   await untilErrors(first.metricsOfGroup, 1);
   first.close();
   joined.pushNow();

@@ -80,7 +80,7 @@ test("an error moves the metrics that speak of it", async () => {
     recurrence: { isNew: true, lastHour: 1, last6Hours: 1, last24Hours: 1 },
     timeUnixMillis: NOW - 1_500,
   });
-  assert.deepEqual(metrics.export(event), { status: "accepted" });
+  assert.deepEqual(metrics.export([event]), [{ status: "accepted" }]);
 
   const families = await scrape(metrics);
   assert.deepEqual(only(families, "seismo_errors").labels, {
@@ -113,8 +113,8 @@ test("a process without errors says 0, so that it differs from one that is not t
 test("what is counted over a while falls when the while is over", async () => {
   let now = NOW;
   const metrics = metricsWith({}, {}, () => now);
-  metrics.export(errorEvent({ rating: { severity: "critical", reasons: ["x"] } }));
-  metrics.export(errorEvent({ rating: { severity: "warning", reasons: ["x"] }, timeUnixMillis: NOW + 60_000 }));
+  metrics.export([errorEvent({ rating: { severity: "critical", reasons: ["x"] } })]);
+  metrics.export([errorEvent({ rating: { severity: "warning", reasons: ["x"] }, timeUnixMillis: NOW + 60_000 })]);
   const values = async (): Promise<number[]> => {
     const families = await scrape(metrics);
     const groups = families.get("seismo_error_groups")?.samples.reduce((sum, sample) => sum + sample.value, 0) ?? 0;
@@ -128,7 +128,7 @@ test("what is counted over a while falls when the while is over", async () => {
   assert.deepEqual(await values(), [1, 0, 2, 2]);
   now += 5 * 60_000;
   assert.deepEqual(await values(), [0, 0, 0, 2]);
-  metrics.export(errorEvent({ timeUnixMillis: now }));
+  metrics.export([errorEvent({ timeUnixMillis: now })]);
   assert.deepEqual(await values(), [0, 1, 1, 2]);
   now += 60 * 60_000;
   assert.deepEqual(await values(), [0, 0, 0, 0]);
@@ -136,7 +136,7 @@ test("what is counted over a while falls when the while is over", async () => {
 
 test("an error from the past counts in the total but not in what is recent", async () => {
   const metrics = metricsWith();
-  metrics.export(errorEvent({ timeUnixMillis: NOW - 86_400_000, rating: { severity: "critical", reasons: ["x"] } }));
+  metrics.export([errorEvent({ timeUnixMillis: NOW - 86_400_000, rating: { severity: "critical", reasons: ["x"] } })]);
   const families = await scrape(metrics);
   assert.equal(only(families, "seismo_errors").value, 1);
   assert.equal(only(families, "seismo_critical_errors").value, 0);
@@ -146,9 +146,9 @@ test("an error from the past counts in the total but not in what is recent", asy
 
 test("a reported category counts under its lower-case form", async () => {
   const metrics = metricsWith();
-  metrics.export(
+  metrics.export([
     errorEvent({ classification: { group: "resource_error", category: "RESOURCE_EXHAUSTED", reason: "" } }),
-  );
+  ]);
   assert.equal(only(await scrape(metrics), "seismo_errors").labels["category"], "resource_exhausted");
 });
 
@@ -181,7 +181,7 @@ test("requests fill a histogram and slow ones a counter", async () => {
 
 test("exemplars lead from a metric to a trace", async () => {
   const metrics = metricsWith();
-  metrics.export(errorEvent());
+  metrics.export([errorEvent()]);
   const second = "f".repeat(32);
   for (const durationMillis of [1, 2, 99_000, 98_000]) {
     metrics.recordRequest(request({ durationMillis, traceId: durationMillis % 2 === 0 ? second : TRACE_ID }));
@@ -206,7 +206,7 @@ test("exemplars lead from a metric to a trace", async () => {
 
 test("without a trace an exemplar has no trace id", async () => {
   const metrics = metricsWith();
-  metrics.export(errorEvent({ traceId: undefined }));
+  metrics.export([errorEvent({ traceId: undefined })]);
   metrics.recordRequest(request({ traceId: "" }));
   const families = await scrape(metrics);
   assert.deepEqual(only(families, "seismo_errors").exemplar?.labels, { fingerprint: "00112233445566aa" });
@@ -218,7 +218,7 @@ test("without a trace an exemplar has no trace id", async () => {
 test("3000 error types and routes stay within the caps, and every sum is exact", async () => {
   const metrics = metricsWith();
   for (let i = 0; i < 3_000; i++) {
-    metrics.export(errorEvent({ type: `Type${i}`, fingerprint: fingerprint(i) }));
+    metrics.export([errorEvent({ type: `Type${i}`, fingerprint: fingerprint(i) })]);
     metrics.recordRequest(request({ route: `/r${i}`, slow: true }));
     metrics.recordOperation(`operation ${i}`, { kind: "event", count: 2 });
   }
@@ -243,7 +243,7 @@ test("3000 error types and routes stay within the caps, and every sum is exact",
 test("many values of several labels end in one overflow series", async () => {
   const metrics = metricsWith({ maxSeries: 50 });
   for (let i = 0; i < 400; i++) {
-    metrics.export(errorEvent({ type: `Type${i % 20}`, resource: { service: "shop", worker: `worker-${i % 19}` } }));
+    metrics.export([errorEvent({ type: `Type${i % 20}`, resource: { service: "shop", worker: `worker-${i % 19}` } })]);
   }
   const families = await scrape(metrics);
   assert.equal(families.get("seismo_errors")?.samples.length, 50);
@@ -255,8 +255,8 @@ test("many values of several labels end in one overflow series", async () => {
 
 test("the frequent groups have series, whenever they become frequent", async () => {
   const metrics = metricsWith({ topGroups: 3 });
-  for (let i = 0; i < 10; i++) metrics.export(errorEvent({ fingerprint: fingerprint(i) }));
-  for (let i = 0; i < 90; i++) metrics.export(errorEvent({ fingerprint: fingerprint(9) }));
+  for (let i = 0; i < 10; i++) metrics.export([errorEvent({ fingerprint: fingerprint(i) })]);
+  for (let i = 0; i < 90; i++) metrics.export([errorEvent({ fingerprint: fingerprint(9) })]);
   const families = await scrape(metrics);
   const samples = families.get("seismo_error_group_occurrences")?.samples ?? [];
   assert.equal(samples.length, 4);
@@ -280,7 +280,7 @@ test("hostile label values neither break the exposition nor meet in one series",
     `${"x".repeat(127)}😀`,
   ];
   for (const type of types) {
-    metrics.export(errorEvent({ type }));
+    metrics.export([errorEvent({ type })]);
     metrics.recordRequest(request({ route: type, method: type }));
     metrics.recordOperation(type, { kind: "duration", millis: 1 });
   }
@@ -400,7 +400,7 @@ test("queues, exports, operations and language models have their metrics", async
 
 test("the machine under an error shows", async () => {
   const metrics = metricsWith();
-  metrics.export(
+  metrics.export([
     errorEvent({
       classification: { group: "hardware_error", category: "hardware_overheating", reason: "" },
       hardwareContext: {
@@ -413,7 +413,7 @@ test("the machine under an error shows", async () => {
         gpu_metrics: { count: 1, devices: [{ index: 0, name: "A100", memory_utilization: 88, temperature: 93 }] },
       },
     }),
-  );
+  ]);
   const families = await scrape(metrics);
   assert.equal(total(families, "seismo_hardware_errors"), 4);
   assert.equal(sampleWith(families, "seismo_hardware_errors", { hardware_type: "cpu", status: "throttling" }).value, 1);
@@ -432,11 +432,11 @@ test("contexts of any shape do no harm, and healthy hardware is no hardware erro
     { hardwareContext: { hardware_status: { throttling: "no" } }, systemContext: { metrics: { cpu: [], memory: 3 } } },
     { systemContext: { gpu_metrics: { devices: [null, 1, [], { temperature: "hot" }] } } },
   ];
-  for (const one of odd) assert.equal(metrics.export(errorEvent(one)).status, "accepted");
+  for (const one of odd) assert.equal(metrics.export([errorEvent(one)])[0]?.status, "accepted");
   assert.equal(total(await scrape(metrics), "seismo_hardware_errors"), 0);
-  metrics.export(
+  metrics.export([
     errorEvent({ classification: { group: "hardware_error", category: "hardware_not_available", reason: "" } }),
-  );
+  ]);
   assert.deepEqual(only(await scrape(metrics), "seismo_hardware_errors").labels, {
     hardware_type: "unknown",
     status: "not_available",
@@ -446,7 +446,7 @@ test("contexts of any shape do no harm, and healthy hardware is no hardware erro
 test("an app can serve the registry itself, and two of them live side by side", async () => {
   const metrics = metricsWith({ defaultMetrics: true }, { requests: () => ({ inFlight: 3, stuck: 0 }) });
   metricsWith({ defaultMetrics: true });
-  metrics.export(errorEvent());
+  metrics.export([errorEvent()]);
   metrics.recordRequest(request());
   const text = await metrics.registry.metrics();
   assert.match(text, /^seismo_requests_in_flight\{service="shop"\} 3$/m);
@@ -472,7 +472,7 @@ test("promtool finds nothing to object to", { skip: promtoolIsMissing() }, async
     { defaultMetrics: true },
     { queues: () => [{ exporter: "otlp", length: 1, capacity: 9 }] },
   );
-  metrics.export(errorEvent({ type: 'hostile "\n\\ ', systemContext: { metrics: { cpu: { percent: 3 } } } }));
+  metrics.export([errorEvent({ type: 'hostile "\n\\ ', systemContext: { metrics: { cpu: { percent: 3 } } } })]);
   metrics.recordRequest(request({ slow: true }));
   metrics.recordExport("otlp", 1);
   metrics.recordOperation("o", { kind: "value", value: 1 });
@@ -530,7 +530,7 @@ test("each severity has its count of groups", async () => {
   const metrics = metricsWith();
   severities.forEach((severity, index) => {
     for (let i = 0; i <= index; i++) {
-      metrics.export(errorEvent({ fingerprint: fingerprint(10 * index + i), rating: { severity, reasons: ["x"] } }));
+      metrics.export([errorEvent({ fingerprint: fingerprint(10 * index + i), rating: { severity, reasons: ["x"] } })]);
     }
   });
   const families = await scrape(metrics);

@@ -33,7 +33,7 @@ function get(port: number, path: string, options: { method?: string; headers?: R
 
 async function serve(context: TestContext, options: Partial<ScrapeServerOptions> = {}): Promise<number> {
   const metrics = metricsWith();
-  metrics.export(errorEvent());
+  metrics.export([errorEvent()]);
   const server = createScrapeServer({
     host: "127.0.0.1",
     port: 0,

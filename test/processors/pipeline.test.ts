@@ -24,9 +24,9 @@ function bench(answer: (event: ErrorEvent) => ExportResult = () => ACCEPTED, max
   const deferred: (() => void)[] = [];
   const exporter: ErrorExporter = {
     name: "test",
-    export(event) {
-      exported.push(event);
-      return answer(event);
+    export(events) {
+      exported.push(...events);
+      return events.map(answer);
     },
     flushNow: () => {},
     forceFlush: async () => {},
