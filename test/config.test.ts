@@ -12,9 +12,9 @@ import {
   type ConfigProblem,
   describeOptions,
   describeProblems,
-  INSTRUMENTATIONS,
   loadConfig,
 } from "../src/config";
+import { INSTRUMENTATIONS } from "../src/config/decoders";
 import { compileRules } from "../src/processors/rules";
 
 const folder = mkdtempSync(join(tmpdir(), "seismo-config-"));
@@ -243,6 +243,12 @@ test("a bind other than loopback needs a token or insecure: true, else it stays 
   for (const host of ["127.0.0.1.example.com", "0.0.0.0", "::", "[::]", "box"]) {
     assert.equal(load({ SEISMO_METRICS_HOST: host }).config.metrics.host, "127.0.0.1");
   }
+  const collector = load({ SEISMO_OTLP_HOST: "0.0.0.0", SEISMO_HOST: "::" });
+  assert.deepEqual([collector.config.receiver.host, collector.config.server.host], ["127.0.0.1", "127.0.0.1"]);
+  assert.deepEqual(
+    collector.problems.map(({ key }) => key),
+    ["SEISMO_OTLP_HOST", "SEISMO_HOST"],
+  );
 });
 
 test("a token shows itself only to who asks by name", () => {
@@ -267,6 +273,15 @@ test("a token comes from the environment, or from a file that only its owner can
   chmodSync(join(open.cwd, "secret"), 0o644);
   const { config } = loadConfig({ env: { SEISMO_TOKEN: "file:secret" }, cwd: open.cwd, hostname: "box" });
   assert.equal(config.security.token, undefined);
+});
+
+test("what is passed on has its headers from the environment alone, and they are shown to nobody", () => {
+  const { config } = load({ SEISMO_FORWARD_HEADERS: "authorization=Bearer abc" });
+  assert.equal(config.forward.headers?.reveal(), "authorization=Bearer abc");
+  assert.doesNotMatch(inspect(config, { depth: 9 }) + JSON.stringify(config), /Bearer abc/);
+  const fromFile = load({}, { "seismo.config.json": '{"forward":{"headers":"authorization=Bearer abc"}}' });
+  assert.equal(fromFile.config.forward.headers, undefined);
+  assert.equal(only(fromFile.problems).key, "forward.headers");
 });
 
 test("no problem shows what may be a secret", () => {
