@@ -263,6 +263,14 @@ export interface RequestRecord {
   readonly traceId: string;
 }
 
+/** Finished HTTP server requests that share their labels. */
+export interface RequestGroup extends Omit<RequestRecord, "durationMillis" | "slow" | "traceId"> {
+  /** One for each request. */
+  readonly durationsMillis: readonly number[];
+  /** Of the slowest request, 32 hex digits; `""` when it has no valid one. */
+  readonly slowestTraceId: string;
+}
+
 /** A finished call of a language model, from the `gen_ai.*` semantic conventions. */
 export interface LlmUsage {
   readonly service: string;

@@ -1,6 +1,6 @@
 /**
  * Seismo's own health: what came in, what was kept, what was lost and why, and the one log writer.
- * At all times, for each signal: received = kept + dropped{reason} (+ forwarded, in a collector).
+ * At all times, for each signal: received = kept + forwarded + dropped{reason} + what waits.
  *
  * Below it, what log and journal are made of: a file that is appended to and rotates,
  *
@@ -30,8 +30,8 @@ export interface LogWriter {
   write(level: LogLevel, message: string, fields: LogFields): void;
 }
 
-/** What is counted: error events, spans, log records, requests, metric series. */
-export type Signal = "errors" | "spans" | "logs" | "reports" | "requests" | "metrics";
+/** What is counted: error events, spans, log records, reports, requests, metric series, and bugs of Seismo's own. */
+export type Signal = "errors" | "spans" | "logs" | "reports" | "requests" | "metrics" | "internal";
 
 /** Every way to lose something. A closed list, since it is a metric label. */
 export const DROP_REASONS = [
@@ -110,7 +110,8 @@ export function createTelemetry(options: TelemetryOptions = {}): Telemetry {
     forwarded: (signal, count = 1) => add(counts.forwarded, signal, "", count),
     dropped: (signal, reason, count = 1) => add(counts.dropped, signal, reason, count),
     internalError(where, error) {
-      add(counts.dropped, "errors", "internal_error", 1);
+      add(counts.received, "internal", "", 1);
+      add(counts.dropped, "internal", "internal_error", 1);
       logLimited("error", `internal:${where}`, `internal error in ${where}: ${describe(error)}`);
     },
     log,

@@ -282,6 +282,7 @@ test("what is passed on has its headers from the environment alone, and they are
   const fromFile = load({}, { "seismo.config.json": '{"forward":{"headers":"authorization=Bearer abc"}}' });
   assert.equal(fromFile.config.forward.headers, undefined);
   assert.equal(only(fromFile.problems).key, "forward.headers");
+  assert.doesNotMatch(JSON.stringify(fromFile.problems), /abc/);
 });
 
 test("no problem shows what may be a secret", () => {

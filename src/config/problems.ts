@@ -40,7 +40,7 @@ export function firstLine(error: unknown): string {
 /** A `SEISMO_` variable or a key that nothing reads. */
 export function unknownName(source: string, key: string, value: unknown, known: readonly string[]): ConfigProblem {
   const nearest = nearestName(key, known);
-  const isSecret = SECRET_NAME.test(key) || SECRET_NAME.test(nearest);
+  const isSecret = SECRET_NAME.test(key) || SECRET_NAME.test(nearest) || /headers$/i.test(key);
   return { source, key, value: isSecret ? HIDDEN : showValue(value), rule: "nothing reads this", nearest };
 }
 

@@ -8,15 +8,26 @@
  * docs/metrics.md lists them for people; names and labels are public.
  */
 import { Registry } from "prom-client";
-import type { ErrorEvent, ErrorExporter, ExportResult, LlmUsage, RequestRecord, Resource, Severity } from "../event";
-import type { Telemetry, TelemetryCount } from "../telemetry";
+import type {
+  ErrorEvent,
+  ErrorExporter,
+  ExportResult,
+  LlmUsage,
+  RequestGroup,
+  RequestRecord,
+  Resource,
+  Severity,
+} from "../event";
+import type { Signal, Telemetry, TelemetryCount } from "../telemetry";
 import {
   type BoundedCounter,
   type BoundedGauge,
+  type CounterSeries,
   createBoundedCounter,
   createBoundedGauge,
   createBoundedHistogram,
   type ExemplarLabels,
+  type HistogramSeries,
   type MetricConfig,
   type MetricRegistry,
   type SeriesLimits,
@@ -47,8 +58,11 @@ export interface MetricsOptions {
 /** What is asked for at a scrape. */
 export interface MetricsSources {
   readonly telemetry: Telemetry;
-  requests(): { readonly inFlight: number; readonly stuck: number };
+  /** Of this process; a collector has none. */
+  requests?(): { readonly inFlight: number; readonly stuck: number };
   queues(): readonly { readonly exporter: string; readonly length: number; readonly capacity: number }[];
+  /** What was received and is not yet kept, forwarded or dropped. */
+  waiting?(): readonly { readonly signal: Signal; readonly count: number }[];
 }
 
 export type OperationChange =
@@ -59,6 +73,8 @@ export type OperationChange =
 /** Numbers that are not finite, and counts below 0, change nothing but `seismo_dropped_total`. */
 export interface Metrics extends ErrorExporter {
   recordRequest(request: RequestRecord): void;
+  /** Counts as many requests at once; over `slowMillis` they are slow. */
+  recordRequests(group: RequestGroup, slowMillis: number): void;
   recordLlm(usage: LlmUsage): void;
   recordOperation(name: string, change: OperationChange): void;
   recordExport(exporter: string, durationMillis: number): void;
@@ -229,16 +245,19 @@ export function createMetrics(
     "method",
     "route",
   ]);
-  const inFlight = gauge("requests_in_flight", "HTTP server requests open now.", ["service"], "sum", () =>
-    inFlight.at([service]).set(sources.requests().inFlight),
-  );
-  const stuck = gauge(
-    "requests_stuck",
-    "HTTP server requests that are open for longer than their slow threshold.",
-    ["service"],
-    "sum",
-    () => stuck.at([service]).set(sources.requests().stuck),
-  );
+  const { requests } = sources;
+  if (requests !== undefined) {
+    const inFlight = gauge("requests_in_flight", "HTTP server requests open now.", ["service"], "sum", () =>
+      inFlight.at([service]).set(requests().inFlight),
+    );
+    const stuck = gauge(
+      "requests_stuck",
+      "HTTP server requests that are open for longer than their slow threshold.",
+      ["service"],
+      "sum",
+      () => stuck.at([service]).set(requests().stuck),
+    );
+  }
 
   // What the application measures.
   const llmTokens = counter("llm_tokens_total", "Tokens of language model calls.", ["service", "model", "direction"]);
@@ -265,6 +284,15 @@ export function createMetrics(
     });
     const health = counter(`${what}_total`, `What Seismo ${HEALTH_VERBS[what]}.`, ["signal", "reason"], { collect });
   }
+  const unaccounted = gauge(
+    "unaccounted",
+    "Received, less what was kept, forwarded or dropped, or waits. Always 0.",
+    ["signal"],
+    "sum",
+    () => {
+      for (const [signal, count] of balance(telemetry, sources.waiting?.() ?? [])) unaccounted.at([signal]).set(count);
+    },
+  );
   const pullQueues = (value: "length" | "capacity", into: () => BoundedGauge) => (): void => {
     for (const queue of sources.queues()) into().at([queue.exporter]).set(queue[value]);
   };
@@ -357,6 +385,12 @@ export function createMetrics(
     }
   };
 
+  type RequestLabels = Pick<RequestRecord, "service" | "method" | "route" | "statusCode">;
+  const durationOf = ({ service: from, method, route, statusCode }: RequestLabels): HistogramSeries =>
+    requestDuration.at([from, methodOf(method), route, STATUS_CLASSES[Math.floor(statusCode / 100)] ?? "unknown"]);
+  const slowOf = ({ service: from, method, route }: RequestLabels): CounterSeries =>
+    slowRequests.at([from, methodOf(method), route]);
+
   const exportOne = (event: ErrorEvent): ExportResult => {
     try {
       countError(event);
@@ -371,14 +405,22 @@ export function createMetrics(
     name: "prometheus",
     registry,
     export: (events) => events.map(exportOne),
-    recordRequest({ service: from, method, route, statusCode, durationMillis, slow, traceId }) {
+    recordRequest({ durationMillis, slow, traceId, ...labels }) {
       if (!countable(durationMillis)) return;
-      const known = METHODS.get(method) ?? "_OTHER";
-      const exemplar = traceId.length === TRACE_ID_LENGTH ? { trace_id: traceId } : undefined;
-      requestDuration
-        .at([from, known, route, STATUS_CLASSES[Math.floor(statusCode / 100)] ?? "unknown"])
-        .observe(durationMillis / 1_000, exemplar);
-      if (slow) slowRequests.at([from, known, route]).inc(1);
+      durationOf(labels).observe(durationMillis / 1_000, traceExemplar(traceId));
+      if (slow) slowOf(labels).inc(1);
+    },
+    recordRequests({ durationsMillis, slowestTraceId, ...labels }, slowMillis) {
+      const series = durationOf(labels);
+      const exemplar = traceExemplar(slowestTraceId);
+      const slowest = durationsMillis.reduce((longest, duration) => Math.max(longest, duration), 0);
+      let slow = 0;
+      for (const duration of durationsMillis) {
+        if (!countable(duration)) continue;
+        series.observe(duration / 1_000, duration === slowest ? exemplar : undefined);
+        if (duration > slowMillis) slow += 1;
+      }
+      if (slow > 0) slowOf(labels).inc(slow);
     },
     recordLlm({ service: from, ...usage }) {
       if (countable(usage.inputTokens)) llmTokens.at([from, usage.model, "input"]).inc(usage.inputTokens);
@@ -467,6 +509,28 @@ function windowed<W>(
       return window;
     },
   };
+}
+
+function methodOf(method: string): string {
+  return METHODS.get(method) ?? "_OTHER";
+}
+
+function traceExemplar(traceId: string): ExemplarLabels | undefined {
+  return traceId.length === TRACE_ID_LENGTH ? { trace_id: traceId } : undefined;
+}
+
+/** For each signal, what was received and is nowhere. */
+function balance(
+  telemetry: Telemetry,
+  waiting: readonly { readonly signal: Signal; readonly count: number }[],
+): ReadonlyMap<Signal, number> {
+  const { received, kept, forwarded, dropped } = telemetry.snapshot();
+  const left = new Map<Signal, number>();
+  const add = (signal: Signal, count: number): void => void left.set(signal, (left.get(signal) ?? 0) + count);
+  for (const { signal, value } of received) add(signal, value);
+  for (const { signal, value } of [...kept, ...forwarded, ...dropped]) add(signal, -value);
+  for (const { signal, count } of waiting) add(signal, -count);
+  return left;
 }
 
 /** Both ids are of fixed length, which keeps an exemplar within the 128 characters that it may have. */

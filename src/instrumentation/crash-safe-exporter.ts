@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace-base";
-import type { Telemetry } from "../telemetry";
+import type { DropReason, Telemetry } from "../telemetry";
 
 export interface CrashSafeExporterOptions {
   readonly inner: SpanExporter;
@@ -43,10 +43,11 @@ export class CrashSafeExporter implements SpanExporter {
     const started = performance.now();
     this.#inFlight.add(safe);
     inner.export(safe, (result) => {
-      this.#inFlight.delete(safe);
+      // What a flush has taken over is accounted for there.
+      const isOurs = this.#inFlight.delete(safe);
       onExported(performance.now() - started);
+      if (isOurs) this.#account(safe.length, result.error === undefined ? undefined : "export_failed");
       if (result.error !== undefined) {
-        telemetry.dropped("spans", "export_failed", safe.length);
         telemetry.logLimited("warning", "otlp", `OTLP export failed: ${result.error.message}`);
       }
       resultCallback(result);
@@ -61,6 +62,7 @@ export class CrashSafeExporter implements SpanExporter {
     drain();
     this.#dying = undefined;
     if (which === "all" ? spans.length > 0 : spans.some(isFailure)) this.#sendNow(spans);
+    else this.#account(spans.length, "shutdown");
   }
 
   async forceFlush(): Promise<void> {
@@ -72,9 +74,9 @@ export class CrashSafeExporter implements SpanExporter {
   }
 
   #sendNow(spans: ReadableSpan[]): void {
+    const { url, headers } = this.#options;
     const body = JsonTraceSerializer.serializeRequest(spans);
-    if (body === undefined) return;
-    const { url, headers, telemetry } = this.#options;
+    if (body === undefined) return this.#account(spans.length, "export_failed");
     const request = {
       url,
       headers: { ...headers, "content-type": "application/json" },
@@ -86,7 +88,15 @@ export class CrashSafeExporter implements SpanExporter {
       stdio: ["pipe", "ignore", "ignore"],
       env: {},
     });
-    if (result.status !== 0) telemetry.dropped("spans", "export_failed", spans.length);
+    this.#account(spans.length, result.status === 0 ? undefined : "export_failed");
+  }
+
+  #account(count: number, lostTo: DropReason | undefined): void {
+    if (count === 0) return;
+    const { telemetry } = this.#options;
+    telemetry.received("spans", count);
+    if (lostTo === undefined) telemetry.forwarded("spans", count);
+    else telemetry.dropped("spans", lostTo, count);
   }
 }
 

@@ -20,7 +20,7 @@ import { RequestIdSpanProcessor } from "../processors/request-id-span-processor"
 import { compileRules } from "../processors/rules";
 import { SlowRequestSpanProcessor } from "../processors/slow-request-span-processor";
 import type { SpanScope } from "../processors/span-scope";
-import { createLogWriter, createTelemetry, type Telemetry } from "../telemetry";
+import { createLogWriter, createTelemetry, type Signal, type Telemetry } from "../telemetry";
 import { VERSION } from "../version";
 import { LlmSpanProcessor } from "./llm-span-processor";
 import { type MetricsEndpoint, serveMetrics } from "./metrics-endpoint";
@@ -105,7 +105,7 @@ function createRuntime(): Runtime {
       version: VERSION,
       topGroups: config.metrics.topGroups,
     },
-    { telemetry, requests: () => slowRequests.openRequests(), queues: () => [] },
+    { telemetry, requests: () => slowRequests.openRequests(), queues: () => [], waiting: () => waiting() },
   );
   const endpoint = serveMetrics(config, metrics, telemetry);
   const writes = config.startup.enabled && config.journal.enabled;
@@ -118,6 +118,7 @@ function createRuntime(): Runtime {
     nowMillis: Date.now,
     defer: (deliver) => void setImmediate(deliver),
   });
+  const waiting = (): readonly { signal: Signal; count: number }[] => [{ signal: "errors", count: pipeline.waiting() }];
   const errorSpans = new ErrorSpanProcessor({
     pipeline,
     telemetry,

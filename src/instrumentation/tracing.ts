@@ -88,7 +88,7 @@ export function startTracing(options: TracingOptions): Tracing {
 type OwnTracing = Omit<Tracing, "isJoined">;
 
 function startLight(options: TracingOptions): OwnTracing {
-  const { config, processors, telemetry } = options;
+  const { config, processors } = options;
   const exporter = otlpExporter(options);
   const batch = exporter && new BatchSpanProcessor(exporter);
   const provider = new BasicTracerProvider({
@@ -105,14 +105,14 @@ function startLight(options: TracingOptions): OwnTracing {
   );
   trace.setGlobalTracerProvider(provider);
   return {
-    flushNow: (which) => batch && exporter?.flushNow(which, () => drain(batch, telemetry)),
+    flushNow: (which) => batch && exporter?.flushNow(which, () => drain(batch)),
     forceFlush: () => provider.forceFlush(),
     shutdown: () => provider.shutdown(),
   };
 }
 
 function startNodeSdk(options: TracingOptions): OwnTracing {
-  const { config, processors, telemetry } = options;
+  const { config, processors } = options;
   // Loaded only here: it brings every exporter and costs several times the light start.
   const { NodeSDK } = require("@opentelemetry/sdk-node") as typeof import("@opentelemetry/sdk-node");
   const { env } = config.otel;
@@ -133,7 +133,7 @@ function startNodeSdk(options: TracingOptions): OwnTracing {
   if (wantsTraces(config) && isSdkProvider(provider)) attachProcessors(provider, processors);
   return {
     flushNow(which) {
-      for (const { exporter, batch } of exporting) exporter.flushNow(which, () => drain(batch, telemetry));
+      for (const { exporter, batch } of exporting) exporter.flushNow(which, () => drain(batch));
     },
     forceFlush: async () => {
       for (const processor of processors) await processor.forceFlush();
@@ -166,8 +166,8 @@ function wantsTraces({ otel: { env, tracesEndpoint } }: Config): boolean {
 }
 
 /** forceFlush() hands its batches to the exporter before it returns. */
-function drain(batch: SpanProcessor, telemetry: Telemetry): void {
-  void batch.forceFlush().catch(() => telemetry.dropped("spans", "shutdown"));
+function drain(batch: SpanProcessor): void {
+  void batch.forceFlush().catch(() => {}); // a failed export is counted and logged where it fails
 }
 
 function otlpExporter(options: TracingOptions): CrashSafeExporter | undefined {
@@ -197,7 +197,11 @@ function crashSafe(inner: SpanExporter, options: TracingOptions): CrashSafeExpor
 
 function otelResource(config: Config): OtelResource {
   return defaultResource().merge(
-    resourceFromAttributes({ ...config.service.attributes, "service.name": config.service.name }),
+    resourceFromAttributes({
+      "service.instance.id": config.service.worker, // a collector names the worker by it
+      ...config.service.attributes,
+      "service.name": config.service.name,
+    }),
   );
 }
 

@@ -13,6 +13,8 @@ export interface Pipeline {
   record(raw: RawError): ErrorEvent | undefined;
   /** Names and rates an undelivered event anew, with more known about it. Undefined when it has left already. */
   amend(event: ErrorEvent, changes: Partial<RawError>): ErrorEvent | undefined;
+  /** Recorded events that are not delivered yet. */
+  waiting(): number;
   /** Hands all recorded events to the exporters now. */
   deliver(): void;
   /** Synchronous: the process is about to die. */
@@ -84,6 +86,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         return event;
       } catch (error) {
         telemetry.internalError("processError", error);
+        telemetry.dropped("errors", "internal_error");
         return undefined;
       }
     },
@@ -99,6 +102,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       waiting[index] = amended;
       return amended;
     },
+    waiting: () => waiting.length,
     deliver,
     flushNow() {
       deliver();

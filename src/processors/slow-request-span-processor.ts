@@ -28,6 +28,18 @@ export const CLIENT_CLOSED_REQUEST = 499;
 /** Set on a server span whose client went away. */
 export const CLIENT_ABORTED = "http.client_aborted";
 
+/** The longest that a request may take, in milliseconds; the first rule that matches its route and method wins. */
+export function slowThreshold(
+  { slowMillis, routes }: Pick<SlowRequestOptions, "slowMillis" | "routes">,
+  method: string,
+  route: string,
+): number {
+  for (const rule of routes) {
+    if (rule.route === route && (rule.method === undefined || rule.method === method)) return rule.slowMillis;
+  }
+  return slowMillis;
+}
+
 export class SlowRequestSpanProcessor implements SpanProcessor {
   readonly #options: SlowRequestOptions;
   readonly #onRequest: (request: RequestRecord) => void;
@@ -53,7 +65,7 @@ export class SlowRequestSpanProcessor implements SpanProcessor {
     const method = text(attributes["http.request.method"] ?? attributes["http.method"]);
     const route = text(attributes["http.route"]) || "unmatched";
     const durationMillis = hrTimeToMilliseconds(span.duration);
-    const threshold = this.#threshold(method, route);
+    const threshold = slowThreshold(this.#options, method, route);
     const slow = durationMillis > threshold;
     if (slow) {
       attributes["request.slow"] = true;
@@ -100,14 +112,7 @@ export class SlowRequestSpanProcessor implements SpanProcessor {
 
   #thresholdOfOpen(span: object): number {
     if (this.#options.routes.length === 0 || !isHttpServer(span)) return this.#options.slowMillis;
-    return this.#threshold(text(span.attributes["http.request.method"]), scopeOf(span)?.rpc?.route ?? "");
-  }
-
-  #threshold(method: string, route: string): number {
-    for (const rule of this.#options.routes) {
-      if (rule.route === route && (rule.method === undefined || rule.method === method)) return rule.slowMillis;
-    }
-    return this.#options.slowMillis;
+    return slowThreshold(this.#options, text(span.attributes["http.request.method"]), scopeOf(span)?.rpc?.route ?? "");
   }
 }
 

@@ -5,7 +5,7 @@
  *   body ──read──► TraceBatch { spanCount, requests (columns by kind), spans (objects, the few that matter) }
  *            └───► LogBatch   { logCount, logs (objects, the few that matter) }
  */
-import type { Attributes, LogRecord, Resource, SpanRecord } from "../event";
+import type { Attributes, LogRecord, RequestGroup, Resource, SpanRecord } from "../event";
 
 export type OtlpSignal = "traces" | "logs";
 export type OtlpEncoding = "protobuf" | "json";
@@ -15,19 +15,6 @@ export interface Place {
   readonly resource: number;
   readonly scope: number;
   readonly item: number;
-}
-
-/** HTTP server requests of one batch that share their labels. */
-export interface RequestGroup {
-  readonly service: string;
-  readonly method: string;
-  /** The matched template, `unmatched` when none did. */
-  readonly route: string;
-  readonly statusCode: number;
-  /** One for each request. */
-  readonly durationsMillis: readonly number[];
-  /** Of the slowest request, 32 hex digits; `""` when it has no valid one. */
-  readonly slowestTraceId: string;
 }
 
 export interface ReceivedSpan {

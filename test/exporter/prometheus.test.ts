@@ -39,12 +39,43 @@ const CONTRACT: Readonly<Record<string, readonly [type: string, labels: string]>
   kept_total: ["counter", "signal reason"],
   forwarded_total: ["counter", "signal reason"],
   dropped_total: ["counter", "signal reason"],
+  unaccounted: ["gauge", "signal"],
   queue_length: ["gauge", "exporter"],
   queue_capacity: ["gauge", "exporter"],
   export_duration_seconds: ["histogram", "exporter"],
   series_overflow_total: ["counter", "metric"],
   build_info: ["gauge", "service version node_version"],
 };
+
+test("what was received and is neither kept, forwarded, dropped nor waiting is shown as unaccounted", async () => {
+  const telemetry = createTelemetry();
+  const metrics = metricsWith({}, { telemetry, waiting: () => [{ signal: "spans", count: 3 }] });
+  telemetry.received("spans", 10);
+  telemetry.kept("spans", 1);
+  telemetry.forwarded("spans", 2);
+  telemetry.dropped("spans", "queue_full", 4);
+  const left = async () => sampleWith(await scrape(metrics), "seismo_unaccounted", { signal: "spans" }).value;
+  assert.equal(await left(), 0);
+  telemetry.received("spans", 5);
+  assert.equal(await left(), 5);
+});
+
+test("many requests counted at once are the same as one by one, the slowest as the exemplar", async () => {
+  const durationsMillis = [1, 30, 30, 7_000, 6_000];
+  const one = metricsWith();
+  for (const durationMillis of durationsMillis) {
+    one.recordRequest(request({ durationMillis, slow: durationMillis > 5_000, traceId: "" }));
+  }
+  const many = metricsWith();
+  const { service, method, route, statusCode } = request();
+  many.recordRequests({ service, method, route, statusCode, durationsMillis, slowestTraceId: TRACE_ID }, 5_000);
+  const plain = (metrics: Metrics) =>
+    metrics
+      .snapshot()
+      .map((family) => JSON.parse(JSON.stringify(family, (key, value) => (key === "exemplars" ? null : value))));
+  assert.deepEqual(plain(many), plain(one));
+  assert.match(await many.registry.metrics(), new RegExp(`le="7.5".*trace_id="${TRACE_ID}"} 7 `));
+});
 
 test("the metrics are those of the contract, by name, type and labels", () => {
   const found = metricsWith()
