@@ -76,7 +76,10 @@ export class CrashSafeExporter implements SpanExporter {
   #sendNow(spans: ReadableSpan[]): void {
     const { url, headers } = this.#options;
     const body = JsonTraceSerializer.serializeRequest(spans);
-    if (body === undefined) return this.#account(spans.length, "export_failed");
+    if (body === undefined) {
+      this.#account(spans.length, "export_failed");
+      return;
+    }
     const request = {
       url,
       headers: { ...headers, "content-type": "application/json" },
