@@ -31,6 +31,11 @@ export function answerHealth(request: IncomingMessage, response: ServerResponse)
   send(request, response, { "content-type": "application/json" }, HEALTHY);
 }
 
+/** Whether a body follows the headers, read or not. */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
+}
+
 const GZIP_LEVEL = 1;
 const HEALTHY = [Buffer.from('{"status":"ok"}\n')];
 
@@ -81,10 +86,6 @@ function send(
   });
   if (request.method !== "HEAD") for (const chunk of body ?? []) response.write(chunk);
   response.end();
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
 }
 
 function headerText(value: string | string[] | undefined): string | undefined {

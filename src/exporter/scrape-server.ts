@@ -129,7 +129,8 @@ function refuse(
 function isLoopbackHostHeader(header: string | undefined): boolean {
   return header === undefined || /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i.test(header);
 }
-function isLoopback(host: string): boolean {
+/** Whether only this machine reaches a server that is bound to this address. */
+export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 

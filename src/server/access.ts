@@ -8,6 +8,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
+import { isLoopback } from "../exporter/scrape-server";
 import type { Refusal } from "./answer";
 
 export interface AccessOptions {
@@ -61,10 +62,6 @@ export function createAccess(options: AccessOptions): Access {
 
 const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"];
 const HOST = /^(\[[0-9a-f:.]+\]|[^\s:@/[\]]+)(?::\d{1,5})?$/i;
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
-}
 
 /** As it stands in a Host header. */
 function nameOf(host: string): string {

@@ -4,6 +4,7 @@
  * sends would see a broken pipe instead of the answer, and try again for ever.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { hasBody } from "../exporter/scrape-answer";
 
 export type AnswerHeaders = Readonly<Record<string, string>>;
 
@@ -92,8 +93,4 @@ function drain(request: IncomingMessage, done: () => void): void {
   };
   const timer = setTimeout(finish, MAX_DRAIN_MILLIS).unref();
   request.on("data", onData).on("end", finish).on("close", finish).resume();
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
 }

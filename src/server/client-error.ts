@@ -8,13 +8,17 @@ import { SECURITY_HEADERS } from "./answer";
 
 export function answerClientErrors(server: Server): void {
   const latest = new WeakMap<Duplex, { readonly request: IncomingMessage; readonly response: ServerResponse }>();
+  const ending = new WeakSet<Duplex>();
   const remember = (request: IncomingMessage, response: ServerResponse): void => {
     latest.set(request.socket, { request, response });
   };
   server.on("request", remember);
   server.on("checkContinue", remember);
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+    if (error.code === "ECONNRESET") return void socket.destroy();
+    // Each further piece of what cannot be read comes here too.
+    if (ending.has(socket) || !socket.writable) return;
+    ending.add(socket);
     const exchange = latest.get(socket);
     if (exchange === undefined || exchange.response.closed) return end(socket, refusal(error.code));
     // Junk behind a whole request: what it did and what it is told must agree.

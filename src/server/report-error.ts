@@ -44,14 +44,17 @@ export function parseReport(body: JsonValue, around: ReportSurroundings): Parsed
 }
 
 const MAX_LISTED_ERRORS = 20;
+const MAX_DEVICES = 1_024;
 
 /** Absent, or `null` as other languages write what they have not. */
 const text = z.string().nullish();
 const name = z.string().max(MAX_NAME_CHARS).nullish();
 const flag = z.boolean().nullish();
-const object = z.record(z.string(), z.unknown()).nullish();
 const amount = z.number().min(0).max(Number.MAX_SAFE_INTEGER).nullish();
 const count = z.int().min(0).nullish();
+/** Looked at as a whole: a mebibyte of wrong items must not become as many messages. */
+const texts = z.custom<readonly string[]>(isTexts, "expected a list of texts");
+const object = z.custom<JsonObject>((value) => asObject(value) !== undefined, "expected an object").nullish();
 const counts = z.object({ last_1h: count, last_6h: count, last_24h: count }).nullish();
 
 const GPU = z.object({
@@ -72,12 +75,14 @@ const SYSTEM_CONTEXT = z.object({
       disk: z.object({ used_percent: amount, total_gb: amount, free_gb: amount }).nullish(),
     })
     .nullish(),
-  gpu_metrics: z.object({ count, devices: z.array(GPU).nullish() }).nullish(),
+  gpu_metrics: z
+    .object({ count, devices: z.array(z.unknown()).max(MAX_DEVICES).pipe(z.array(GPU)).nullish() })
+    .nullish(),
 });
 
 const HARDWARE_CONTEXT = z.object({
   hardware_type: text,
-  hardware_types: z.array(z.string()).nullish(),
+  hardware_types: texts.nullish(),
   hardware_status: z.object({ overheating: flag, memory_pressure: flag, throttling: flag }).nullish(),
 });
 
@@ -88,7 +93,7 @@ const REPORT = z.object({
   type: text,
   error_category: name,
   message: text,
-  traceback: z.union([z.string(), z.array(z.string())], "expected text or a list of texts").nullish(),
+  traceback: z.union([z.string(), texts], "expected text or a list of texts").nullish(),
   handled: flag,
   fatal: flag,
   system_context: SYSTEM_CONTEXT.nullish(),
@@ -201,7 +206,11 @@ function isBlank(value: JsonValue | undefined): boolean {
   return value === undefined || value === null || (typeof value === "string" && value.trim() === "");
 }
 
-function asObject(value: JsonValue | undefined): JsonObject | undefined {
-  // An array is the one other thing that `typeof` calls an object, and TypeScript cannot rule out a readonly one.
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+/** For parts of a JSON value, where what is an object and no list can be nothing else. */
+function asObject(value: unknown): JsonObject | undefined {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
 }

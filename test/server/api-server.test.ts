@@ -239,6 +239,38 @@ test("who stops sending within a body is not reported", async (context) => {
   await assertServesOn(served);
 });
 
+test("who goes away before the answer harms nobody", async (context) => {
+  const gate = gateOf<ReportOutcome>();
+  const isIn = gateOf<void>();
+  const served = await serve(context, {
+    onReport: () => {
+      isIn.open();
+      return gate.opened;
+    },
+    async *render() {
+      await gate.opened;
+      yield "a 1\n";
+    },
+  });
+  const body = JSON.stringify(GOOD);
+  for (const request of [
+    `POST /api/report-error HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
+  ]) {
+    const socket = connect(served.port, "127.0.0.1").on("error", () => {});
+    socket.write(request);
+    await ask(served.port, { path: "/healthz" });
+    socket.resetAndDestroy();
+    await once(socket, "close");
+  }
+  await isIn.opened;
+  await ask(served.port, { path: "/healthz" }); // by now the server knows that they went
+  gate.open({ status: "accepted", fingerprint: FINGERPRINT });
+  await assertServesOn(served);
+  assert.equal((await ask(served.port, { path: "/metrics" })).text, "a 1\n");
+  assert.deepEqual(served.telemetry.snapshot().dropped, []);
+});
+
 test("stopping finishes what is in flight, and ends connections that are kept alive", async (context) => {
   const gate = gateOf<ReportOutcome>();
   const isIn = gateOf<void>();
@@ -320,6 +352,8 @@ test("a whole request keeps its answer when junk follows it", async (context) =>
   const acknowledged = heard.match(/HTTP\/1\.1 200 /g)?.length ?? 0;
   assert.equal(acknowledged, served.reports.length);
   assert.equal(acknowledged, 1);
+  const flood = await speak(served.port, `${head}${body}${"\u0000junk\r\n\r\n".repeat(50_000)}`, /fingerprint/);
+  assert.match(flood, /^HTTP\/1\.1 200 /);
   await assertServesOn(served);
 });
 

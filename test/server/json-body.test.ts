@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect } from "node:net";
+import { createServer } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { test } from "node:test";
 import { deflateSync, gzipSync } from "node:zlib";
+import { createJsonBodyReader } from "../../src/server/json-body";
 import { ask, assertRefusal, assertServesOn, report, serve } from "./ask";
 
 const LIMIT = 1_048_576;
@@ -178,4 +180,30 @@ test("a sender that never stops hears the answer, and is cut off after twice the
   assert.match(heard, /^HTTP\/1\.1 413 [\s\S]*larger than 1048576 bytes/);
   assert.ok(sent < 64 * LIMIT, "it was cut off");
   await assertServesOn(served);
+});
+
+test("all bodies that are being read share one bound, and give back what they took", async (context) => {
+  const readBody = createJsonBodyReader({ maxBytes: 100, maxTotalBytes: 150 });
+  const server = createServer((request, response) => {
+    readBody(request, response).then(
+      (body) => response.writeHead(body.status === "refused" ? body.refusal.status : 200).end(),
+      () => response.writeHead(500).end(),
+    );
+  }).listen(0, "127.0.0.1");
+  context.after(() => server.close());
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo; // a TCP server's address is never a path
+  const body = JSON.stringify({ message: "x".repeat(80) });
+  for (let round = 0; round < 3; round++) {
+    assert.equal((await report(port, body)).status, 200);
+    const slow = connect(port, "127.0.0.1");
+    slow.write(
+      `POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
+    );
+    slow.write(body.slice(0, -1));
+    const isRefused = async (): Promise<boolean> => (await report(port, body)).status === 503;
+    while (!(await isRefused())); // until the server has read what was sent
+    slow.destroy();
+    while (await isRefused()); // until it knows that the sender went
+  }
 });

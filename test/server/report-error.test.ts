@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { utilization } from "../../src/exporter/hardware-context";
+import { hardwareFaults, utilization } from "../../src/exporter/hardware-context";
+import { createFrequency } from "../../src/processors/frequency";
+import { processError } from "../../src/processors/process-error";
 import { compileRedaction, redact } from "../../src/processors/redact";
+import { compileRules } from "../../src/processors/rules";
 import {
   MAX_AGE_MILLIS,
   MAX_AHEAD_MILLIS,
@@ -102,9 +105,25 @@ test("every field of a report finds its place in the error", async (context) => 
       given: { category: "RESOURCE_EXHAUSTED", severity: undefined },
     },
   ]);
-  const { cpuPercent, gpus } = utilization(reports[0]?.systemContext ?? {});
-  assert.deepEqual([cpuPercent, gpus], [91.5, [{ device: "0", memoryPercent: 99, temperatureCelsius: 81 }]]);
   assert.deepEqual(telemetry.snapshot().kept, [{ signal: "reports", reason: "", value: 1 }]);
+});
+
+test("what a report says of the machine is read like that of any other error", () => {
+  const event = processError(rawOf(FULL), compileRules(), createFrequency(), NOW);
+  assert.deepEqual(
+    [event.classification.group, event.classification.category],
+    ["resource_error", "resource_exhausted"],
+  );
+  assert.equal(event.rating.severity, "critical");
+  for (const reason of ["hardware is under memory pressure", "CPU 91.5 %, above 90 %", "free disk 3 %, below 5 %"]) {
+    assert.ok(event.rating.reasons.includes(reason), reason);
+  }
+  const { cpuPercent, gpus } = utilization(event.systemContext ?? {});
+  assert.deepEqual([cpuPercent, gpus], [91.5, [{ device: "0", memoryPercent: 99, temperatureCelsius: 81 }]]);
+  assert.deepEqual(hardwareFaults(event), [
+    { type: "gpu", status: "memory_pressure" },
+    { type: "cpu", status: "memory_pressure" },
+  ]);
 });
 
 test("a type or a message is enough", () => {
@@ -185,10 +204,17 @@ test("every wrong type is refused and names its field", async (context) => {
   await assertServesOn(served);
 });
 
-test("a list of what is wrong is cut", () => {
-  const devices = Array.from({ length: 1_000 }, () => ({ name: 1 }));
-  const parsed = parse({ message: "m", system_context: { gpu_metrics: { devices } } });
-  assert.equal(parsed.status === "invalid" && parsed.errors.length, 20);
+test("very many wrong items are a short list of errors", () => {
+  const devices = (count: number) => ({ gpu_metrics: { devices: Array.from({ length: count }, () => ({ name: 1 })) } });
+  assert.equal(fieldsOf({ message: "m", system_context: devices(1_000) }).length, 20);
+  assert.deepEqual(fieldsOf({ message: "m", system_context: devices(100_000) }), [
+    "system_context.gpu_metrics.devices",
+  ]);
+  const hardware_types = Array.from({ length: 300_000 }, () => 1);
+  assert.deepEqual(fieldsOf({ message: "m", hardware_context: { hardware_types } }), [
+    "hardware_context.hardware_types",
+  ]);
+  assert.deepEqual(fieldsOf({ message: "m", traceback: hardware_types }), ["traceback"]);
 });
 
 test("null stands for what a sender has not", () => {
