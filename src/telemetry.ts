@@ -40,6 +40,7 @@ export const DROP_REASONS = [
   "journal_failed",
   "limit",
   "queue_full",
+  "refused",
   "shutdown",
   "export_failed",
 ] as const;

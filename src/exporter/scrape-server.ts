@@ -1,13 +1,12 @@
 /**
  * The small HTTP server that Prometheus scrapes: `/metrics` and `/healthz`, nothing else. It never keeps the process
- * alive, never fails it, and however many scrape at once, one rendering serves them all.
+ * alive and never fails it.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createGzip } from "node:zlib";
 import type { Telemetry } from "../telemetry";
-import { acceptsGzip, CONTENT_TYPES, type ExpositionFormat, negotiateFormat } from "./exposition";
+import { answerHealth, createScrapeAnswer, type ScrapeRender } from "./scrape-answer";
 
 export interface ScrapeServerOptions {
   readonly host: string;
@@ -15,7 +14,7 @@ export interface ScrapeServerOptions {
   readonly port: number;
   /** When given, `/metrics` wants it as `Authorization: Bearer …`. */
   readonly token?: string | undefined;
-  render(format: ExpositionFormat): AsyncIterable<string> | Promise<AsyncIterable<string>>;
+  readonly render: ScrapeRender;
   readonly telemetry: Telemetry;
 }
 
@@ -41,7 +40,7 @@ const scrapeSockets = new WeakSet<object>();
 export function createScrapeServer(options: ScrapeServerOptions): ScrapeServer {
   const { host, telemetry } = options;
   const tokenHash = options.token === undefined ? undefined : hash(options.token);
-  const rendered = createSharedRendering(options.render);
+  const answerScrape = createScrapeAnswer(options.render);
 
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = (request.url ?? "").split("?", 1)[0];
@@ -50,18 +49,11 @@ export function createScrapeServer(options: ScrapeServerOptions): ScrapeServer {
     if (request.method !== "GET" && request.method !== "HEAD") {
       return refuse(response, 405, "method not allowed", { allow: "GET, HEAD" });
     }
-    if (path === "/healthz") return send(request, response, { "content-type": "application/json" }, HEALTHY);
+    if (path === "/healthz") return answerHealth(request, response);
     if (tokenHash !== undefined && !timingSafeEqual(tokenHash, hash(bearer(request.headers.authorization)))) {
       return refuse(response, 401, "unauthorized", { "www-authenticate": "Bearer" });
     }
-    const format = negotiateFormat(request.headers.accept);
-    const gzip = acceptsGzip(headerText(request.headers["accept-encoding"]));
-    const headers = {
-      "content-type": CONTENT_TYPES[format],
-      vary: "Accept, Accept-Encoding",
-      ...(gzip ? { "content-encoding": "gzip" } : {}),
-    };
-    send(request, response, headers, request.method === "HEAD" ? undefined : await rendered(format, gzip));
+    await answerScrape(request, response);
   };
 
   let server: Server | undefined;
@@ -122,57 +114,6 @@ const LIMITS = {
 } as const;
 const IDLE_MILLIS = 70_000;
 const MAX_CONNECTIONS = 64;
-const GZIP_LEVEL = 1;
-const HEALTHY = [Buffer.from('{"status":"ok"}\n')];
-
-/** One rendering at a time for each format and encoding; who comes while it runs gets the same bytes. */
-function createSharedRendering(
-  render: ScrapeServerOptions["render"],
-): (format: ExpositionFormat, gzip: boolean) => Promise<readonly Buffer[]> {
-  const running = new Map<string, Promise<readonly Buffer[]>>();
-  const build = async (format: ExpositionFormat, gzip: boolean): Promise<readonly Buffer[]> => {
-    const chunks: Buffer[] = [];
-    const text = await render(format);
-    if (!gzip) {
-      for await (const chunk of text) chunks.push(Buffer.from(chunk));
-      return chunks;
-    }
-    const zip = createGzip({ level: GZIP_LEVEL });
-    const done = new Promise<void>((resolve, reject) => zip.on("end", resolve).on("error", reject));
-    zip.on("data", (chunk: Buffer) => chunks.push(chunk));
-    for await (const chunk of text) zip.write(chunk);
-    zip.end();
-    await done;
-    return chunks;
-  };
-  return (format, gzip) => {
-    const key = `${format} ${gzip}`;
-    let result = running.get(key);
-    if (result === undefined) {
-      result = build(format, gzip).finally(() => running.delete(key));
-      running.set(key, result);
-    }
-    return result;
-  };
-}
-
-function send(
-  request: IncomingMessage,
-  response: ServerResponse,
-  headers: Readonly<Record<string, string>>,
-  body: readonly Buffer[] | undefined,
-): void {
-  const length = body?.reduce((sum, chunk) => sum + chunk.length, 0);
-  response.writeHead(200, {
-    ...headers,
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    ...(length === undefined ? {} : { "content-length": length }),
-    ...(hasBody(request) ? { connection: "close" } : {}),
-  });
-  if (request.method !== "HEAD") for (const chunk of body ?? []) response.write(chunk);
-  response.end();
-}
 
 function refuse(
   response: ServerResponse,
@@ -184,15 +125,12 @@ function refuse(
   response.end(`${text}\n`);
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
-}
-
 /** A page elsewhere may point a name of its own at 127.0.0.1; it cannot make the browser send one of these. */
 function isLoopbackHostHeader(header: string | undefined): boolean {
   return header === undefined || /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i.test(header);
 }
-function isLoopback(host: string): boolean {
+/** Whether only this machine reaches a server that is bound to this address. */
+export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
@@ -202,7 +140,4 @@ function bearer(authorization: string | undefined): string {
 /** Equal lengths for the comparison, whatever was sent. */
 function hash(text: string): Buffer {
   return createHash("sha256").update(text).digest();
-}
-function headerText(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value.join(",") : value;
 }
