@@ -17,7 +17,7 @@ const GOOD = { type: "E", message: "m" };
 
 test("metrics come in the format and encoding that were asked for", async (context) => {
   const metrics = metricsWith();
-  metrics.export(errorEvent());
+  metrics.export([errorEvent()]);
   const { port } = await serve(context, { render: (format) => renderExposition(metrics.snapshot(), format) });
   const plain = await ask(port, { path: "/metrics" });
   assert.equal(plain.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
