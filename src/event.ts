@@ -251,6 +251,17 @@ export interface ErrorEvent extends RedactedError {
   readonly rating: SeverityRating;
 }
 
+/** What counting needs of an event: all that is read back of one from the journal. */
+export type EventSummary = Pick<
+  ErrorEvent,
+  "id" | "timeUnixMillis" | "type" | "origin" | "resource" | "traceId" | "systemContext" | "hardwareContext"
+> & {
+  readonly classification: Pick<Classification, "group" | "category">;
+  readonly fingerprint: Pick<Fingerprint, "id">;
+  readonly recurrence: Pick<Recurrence, "isNew">;
+  readonly rating: Pick<SeverityRating, "severity">;
+};
+
 /** A finished HTTP server request: what the request metrics need, and no more. */
 export interface RequestRecord {
   readonly service: string;

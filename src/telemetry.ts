@@ -236,11 +236,24 @@ export function createAppendFile(options: AppendFileOptions): AppendFile {
   const path = withSuffix(options.path, options.suffix);
   const now = options.monotonicMillis ?? (() => performance.now());
   let current: OpenFile | undefined;
+  let unsynced: Error | undefined;
 
   function close(): void {
     const fd = current?.fd;
     current = undefined;
     if (fd !== undefined) attempt(() => closeSync(fd));
+  }
+
+  /** The next sync is of another file, and must not pass over what was written to this one. */
+  function leave(file: OpenFile): void {
+    if (file.rotates) unsynced ??= attempt(() => fdatasyncSync(file.fd));
+    close();
+  }
+
+  function takeUnsynced(): Error | undefined {
+    const error = unsynced;
+    unsynced = undefined;
+    return error;
   }
 
   function open(): OpenFile {
@@ -252,13 +265,13 @@ export function createAppendFile(options: AppendFileOptions): AppendFile {
   function readyFor(byteCount: number): OpenFile {
     if (current !== undefined && now() - current.seenMillis >= LOOK_INTERVAL_MILLIS) {
       const there = lstatSync(path, { throwIfNoEntry: false });
-      if (there === undefined || !isSame(there, current)) close();
+      if (there === undefined || !isSame(there, current)) leave(current);
       else current = { ...current, size: there.size, seenMillis: now() };
     }
     const file = current ?? open();
     if (!file.rotates || file.size === 0 || file.size + byteCount <= maxBytes) return file;
     if (!rotate(path, file, backupCount)) return file;
-    close();
+    leave(file);
     return open();
   }
 
@@ -277,26 +290,28 @@ export function createAppendFile(options: AppendFileOptions): AppendFile {
         current = { ...file, size: file.size + written };
         return { status: "written" };
       } catch (error) {
-        close();
+        if (current !== undefined) leave(current);
         return { status: "failed", error: toError(error) };
       }
     },
     syncNow() {
+      const left = takeUnsynced();
       const file = current;
-      if (file === undefined || !file.rotates) return undefined;
+      if (file === undefined || !file.rotates) return left;
       const error = attempt(() => fdatasyncSync(file.fd));
       if (error !== undefined) close();
-      return error;
+      return error ?? left;
     },
     sync: () =>
       new Promise((resolve) => {
+        const left = takeUnsynced();
         const file = current;
-        if (file === undefined || !file.rotates) return resolve(undefined);
+        if (file === undefined || !file.rotates) return resolve(left);
         fdatasync(file.fd, (error) => {
-          // Closed meanwhile: what the number now stands for is not ours to judge.
+          // Closed meanwhile: it was synced then, and what the number now stands for is not ours to judge.
           const failed = error !== null && current?.fd === file.fd;
           if (failed) close();
-          resolve(failed ? error : undefined);
+          resolve(failed ? error : (left ?? takeUnsynced()));
         });
       }),
     close,

@@ -92,7 +92,9 @@ export function text(
   };
 }
 
-export function path(fallback: string) {
+export function path(
+  fallback: string,
+): Kind<string> & { readonly derive: (ground: Ground) => string; readonly defaultText: string } {
   const { rule, decode } = text(4_096);
   return {
     unit: "path",
@@ -207,7 +209,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-export const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
+export const HEADER_NAME: RegExp = /^[a-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 
 const RULE_FIELDS = [
   ...["match", "type", "message", "service", "category", "attributes"],

@@ -48,7 +48,7 @@ export function unknownName(source: string, key: string, value: unknown, known: 
 export const ENVIRONMENT = "environment";
 export const HIDDEN = "[REDACTED]";
 
-export const SECRET_NAME =
+export const SECRET_NAME: RegExp =
   /auth|token|secret|passw|pwd|cookie|session|credential|signature|private|api-?key|jwt|csrf|xsrf|dsn/i;
 const MAX_PROBLEMS = 100;
 const MAX_SHOWN_CHARS = 80;

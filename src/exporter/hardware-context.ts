@@ -1,5 +1,5 @@
 /** Reads what an event says about the machine under it. The context comes from outside: any shape may be there. */
-import type { ErrorEvent, JsonObject, JsonValue } from "../event";
+import type { EventSummary, JsonObject, JsonValue } from "../event";
 
 export interface HardwareFault {
   readonly type: string;
@@ -10,7 +10,7 @@ export interface HardwareFault {
  * One fault for each kind of hardware and each thing that is wrong with it. A context in which nothing is wrong is no
  * fault, unless the event itself is a hardware error.
  */
-export function hardwareFaults(event: Pick<ErrorEvent, "hardwareContext" | "classification">): HardwareFault[] {
+export function hardwareFaults(event: Pick<EventSummary, "hardwareContext" | "classification">): HardwareFault[] {
   const context = event.hardwareContext;
   const isHardwareError = event.classification.group === "hardware_error";
   if (context === undefined && !isHardwareError) return [];

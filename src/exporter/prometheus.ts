@@ -9,8 +9,8 @@
  */
 import { Registry } from "prom-client";
 import type {
-  ErrorEvent,
   ErrorExporter,
+  EventSummary,
   ExportResult,
   LlmUsage,
   RequestGroup,
@@ -72,6 +72,8 @@ export type OperationChange =
 
 /** Numbers that are not finite, and counts below 0, change nothing but `seismo_dropped_total`. */
 export interface Metrics extends ErrorExporter {
+  /** Of events, what is counted is enough. */
+  export(events: readonly EventSummary[]): readonly ExportResult[];
   recordRequest(request: RequestRecord): void;
   /** Counts as many requests at once; over `slowMillis` they are slow. */
   recordRequests(group: RequestGroup, slowMillis: number): void;
@@ -329,7 +331,7 @@ export function createMetrics(
 
   const defaults = options.defaultMetrics ? createDefaultMetrics(registry) : undefined;
 
-  const countOccurrence = (event: ErrorEvent, category: string, now: number): void => {
+  const countOccurrence = (event: EventSummary, category: string, now: number): void => {
     const labels = [event.resource.service, event.fingerprint.id, category] as const;
     const placement = topGroups.place(JSON.stringify(labels), labels, now);
     if (placement.status === "other") {
@@ -346,7 +348,7 @@ export function createMetrics(
     occurrences.at(labels).inc(1);
   };
 
-  const countError = (event: ErrorEvent): void => {
+  const countError = (event: EventSummary): void => {
     const now = nowMillis();
     const time = Math.min(event.timeUnixMillis, now);
     const { group } = event.classification;
@@ -371,7 +373,7 @@ export function createMetrics(
     countHardware(event);
   };
 
-  const countHardware = (event: ErrorEvent): void => {
+  const countHardware = (event: EventSummary): void => {
     for (const fault of hardwareFaults(event)) hardwareErrors.at([fault.type, fault.status]).inc(1);
     if (event.systemContext === undefined) return;
     const from = event.resource.worker;
@@ -391,7 +393,7 @@ export function createMetrics(
   const slowOf = ({ service: from, method, route }: RequestLabels): CounterSeries =>
     slowRequests.at([from, methodOf(method), route]);
 
-  const exportOne = (event: ErrorEvent): ExportResult => {
+  const exportOne = (event: EventSummary): ExportResult => {
     try {
       countError(event);
       return ACCEPTED;
@@ -534,7 +536,7 @@ function balance(
 }
 
 /** Both ids are of fixed length, which keeps an exemplar within the 128 characters that it may have. */
-function errorExemplar(event: ErrorEvent): ExemplarLabels {
+function errorExemplar(event: EventSummary): ExemplarLabels {
   const fingerprint = event.fingerprint.id.slice(0, TRACE_ID_LENGTH);
   return event.traceId?.length === TRACE_ID_LENGTH ? { trace_id: event.traceId, fingerprint } : { fingerprint };
 }

@@ -24,7 +24,7 @@ export const MAX_NAME_CHARS = 256;
 /** Fields of which nothing is known; the rest are only counted, in the detail `omitted_fields`. */
 export const MAX_UNKNOWN_FIELDS = 128;
 /** A time outside of these is not the error's: a clock that was never set, or one in another zone. */
-export const MAX_AGE_MILLIS = 30 * 86_400_000;
+export const MAX_AGE_MILLIS: number = 30 * 86_400_000;
 export const MAX_AHEAD_MILLIS = 3_600_000;
 
 /** Never throws. The parts of `body` become parts of the error, so its maker must not change it afterwards. */

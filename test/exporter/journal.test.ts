@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
+  appendFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -18,7 +20,9 @@ import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import fc from "fast-check";
 import type { JsonObject } from "../../src/event";
-import { createJournal, type JournalOptions, journalLine } from "../../src/exporter/journal";
+import { createJournal, type JournalOptions } from "../../src/exporter/journal";
+import { journalLine, readJournalLine } from "../../src/exporter/journal-line";
+import { readJournalTail } from "../../src/exporter/journal-tail";
 import { createTelemetry } from "../../src/telemetry";
 import { errorEvent } from "./error-event";
 
@@ -40,8 +44,15 @@ function journalIn(home: string, overrides: Partial<JournalOptions> = {}) {
     log: { write: (_level, message) => void logged.push(message) },
     nowMillis: () => 0,
   });
-  const options = { path, fallbackPath, maxBytes: 1_000_000, backupCount: 2, telemetry, ...overrides };
-  return { ...options, logged, journal: createJournal(options) };
+  const options = {
+    path,
+    fallbackPath,
+    maxBytes: 1_000_000,
+    backupCount: 2,
+    telemetry,
+    ...overrides,
+  };
+  return { ...options, path: options.path, fallbackPath, logged, journal: createJournal(options) };
 }
 
 function lines(path: string): string[] {
@@ -333,3 +344,76 @@ test("a read-only folder is survived", (t) =>
     assert.deepEqual(journal.export([errorEvent()]), [{ status: "rejected", reason: "journal_failed" }]);
     await journal.shutdown();
   }));
+
+test("a commit covers what was written before it, also when the file was rotated in between", async () => {
+  const { path, journal } = journalIn(freshFolder(), { maxBytes: 65_536 });
+  for (let i = 0; i < 100; i++) journal.export([errorEvent({ message: "x".repeat(2_000) })]);
+  assert.ok(existsSync(`${path}.1`), "it was rotated");
+  assert.deepEqual(await Promise.all([journal.commit(), journal.commit(), journal.commit()]), [
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  await journal.shutdown();
+});
+
+test("without a fallback file, what the journal does not take is rejected and no commit speaks for it", async () => {
+  const telemetry = createTelemetry();
+  const journal = createJournal({ path: "/dev/full", maxBytes: 65_536, backupCount: 1, telemetry });
+  assert.deepEqual(journal.export([errorEvent()]), [{ status: "rejected", reason: "journal_failed" }]);
+});
+
+test("the tail tells which events are not judged, across a rotation, and counts what it cannot read", () => {
+  const { path, journal } = journalIn(freshFolder(), { maxBytes: 65_536, backupCount: 3 });
+  const write = (from: number, to: number): void => {
+    for (let i = from; i < to; i++) journal.export([errorEvent({ id: `id-${i}`, message: "x".repeat(1_000) })]);
+  };
+  assert.deepEqual(readJournalTail(path, 1_000_000), { events: [], unjudged: 0, corrupt: 0 });
+  write(0, 30);
+  journal.judge({ through: "id-19", changed: [{ id: "id-3", origin: "echo" }] });
+  write(30, 50);
+  assert.ok(existsSync(`${path}.1`) && !existsSync(`${path}.2`), "the tail lies in two files");
+  appendFileSync(path, '{"id":"id-50","timest');
+  const tail = readJournalTail(path, 1_000_000);
+  assert.deepEqual(
+    tail.events.map(({ id }) => id),
+    Array.from({ length: 50 }, (_, i) => `id-${i}`),
+  );
+  assert.deepEqual([tail.unjudged, tail.corrupt], [30, 1]);
+  const short = readJournalTail(path, 10_000);
+  assert.ok(short.events.length > 0 && short.events.length < 10, "a bound is a bound");
+  assert.equal(short.events.at(-1)?.id, "id-49");
+});
+
+test("what is read back of an event is what counting needs, and nothing is made of lines that are no journal's", () => {
+  const event = errorEvent({
+    systemContext: { metrics: { cpu: { percent: 3 } } },
+    hardwareContext: { hardware_type: "gpu" },
+    recurrence: { isNew: true, lastHour: 1, last6Hours: 1, last24Hours: 1 },
+  });
+  const entry = readJournalLine(journalLine(event));
+  assert.ok(entry?.action === "error");
+  const { id, timeUnixMillis, type, origin, traceId, systemContext, hardwareContext, resource } = event;
+  assert.deepEqual(entry.event, {
+    ...{ id, timeUnixMillis, type, origin, traceId, systemContext, hardwareContext },
+    resource: { service: resource.service, worker: resource.worker },
+    classification: { group: "application_error", category: "application_error" },
+    fingerprint: { id: event.fingerprint.id },
+    recurrence: { isNew: true },
+    rating: { severity: "warning" },
+  });
+  const others = [
+    "",
+    "null",
+    "[]",
+    "7",
+    '"x"',
+    "{}",
+    '{"action":"error"}',
+    '{"action":"error","severity":"bad"}',
+    "\u0000",
+    "{",
+  ];
+  for (const line of others) assert.equal(readJournalLine(line), undefined, line);
+  fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (line) => void readJournalLine(line)));
+});
