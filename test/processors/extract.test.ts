@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { BasicTracerProvider } from "@opentelemetry/sdk-trace-base";
 import fc from "fast-check";
-import type { Attributes, LogRecord, RawError, SpanRecord } from "../../src/event";
+import type { Attributes, ErrorEvent, LogRecord, RawError, SpanRecord } from "../../src/event";
+import { ErrorSpanProcessor } from "../../src/processors/error-span-processor";
 import { extractErrors, extractLogErrors, hasException, mayHaveFailed } from "../../src/processors/extract";
 import { createFrequency } from "../../src/processors/frequency";
+import { createPipeline } from "../../src/processors/pipeline";
 import { processError } from "../../src/processors/process-error";
 import { compileRules } from "../../src/processors/rules";
+import { createTelemetry } from "../../src/telemetry";
 
 const AROUND = {
   resource: { service: "shop", worker: "worker-1" },
@@ -86,6 +90,38 @@ test("what extracts an error from a span's attributes also says that the span is
   assert.equal(mayHaveFailed(false, 0, false, exception()), false);
   assert.equal(mayHaveFailed(false, 0, true, { "http.response.status_code": 200 }), false);
   assert.equal(mayHaveFailed(false, 0, true, { "http.response.status_code": 404 }), true);
+});
+
+test("a span of this process with an exception among its attributes becomes an event", () => {
+  const events: ErrorEvent[] = [];
+  const telemetry = createTelemetry();
+  const pipeline = createPipeline({
+    rules: compileRules({}),
+    frequency: createFrequency(),
+    exporters: [
+      {
+        name: "test",
+        export(event) {
+          events.push(event);
+          return { status: "accepted" };
+        },
+        flushNow: () => {},
+        forceFlush: async () => {},
+        shutdown: async () => {},
+      },
+    ],
+    telemetry,
+    nowMillis: () => 0,
+    defer: (deliver) => deliver(),
+  });
+  const processor = new ErrorSpanProcessor({ pipeline, telemetry, ...AROUND, extract: OPTIONS, later: () => {} });
+  const tracer = new BasicTracerProvider({ spanProcessors: [processor] }).getTracer("test");
+  tracer.startSpan("healthy").end();
+  tracer.startSpan("failing", { attributes: { "exception.type": "TypeError", "exception.message": "no total" } }).end();
+  assert.deepEqual(
+    events.map(({ type, message, spanName }) => [type, message, spanName]),
+    [["TypeError", "no total", "failing"]],
+  );
 });
 
 test("an exception event and the same exception as attributes are one error on a span", () => {
