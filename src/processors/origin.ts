@@ -62,7 +62,7 @@ export interface OriginJudgeOptions {
   readonly maxTraces?: number | undefined;
   /** Default 256; of a trace that has more, the older half is decided at once and forgotten. */
   readonly maxFailuresPerTrace?: number | undefined;
-  /** Of all traces together; default 20,000, some 30 MB at worst. */
+  /** Of all traces together; default 20,000, some 40 MB when full. */
   readonly maxFailures?: number | undefined;
 }
 

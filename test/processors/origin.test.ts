@@ -668,6 +668,75 @@ test("spans and log records as they are received give what the judge needs", () 
   );
 });
 
+test("spans as real instrumentations write them, from a gateway down to a database, hold one root", () => {
+  const T0 = 1_700_000_000_000;
+  const received = (
+    service: string,
+    id: string,
+    parent: string,
+    from: number,
+    to: number,
+    rest: Partial<SpanRecord>,
+  ) => {
+    const span: SpanRecord = {
+      traceId: "0af7651916cd43dd8448eb211c80319c",
+      spanId: id,
+      parentSpanId: parent,
+      name: id,
+      kind: "internal",
+      endUnixMillis: T0 + to,
+      durationMillis: to - from,
+      status: "error",
+      statusMessage: "",
+      attributes: {},
+      exceptions: [],
+      ...rest,
+    };
+    const around = { resource: { service, worker: `${service}-1` }, newId: () => id };
+    return spanFailure(eventOf(extractErrors(span, around, { httpClientErrors: true })), span, 0);
+  };
+  const http = (kind: "client" | "server", status: number, more: Partial<SpanRecord> = {}): Partial<SpanRecord> => ({
+    kind,
+    attributes: { "http.request.method": "GET", "http.response.status_code": status, "error.type": String(status) },
+    ...more,
+  });
+  const thrownAt = (at: number, type: string, message: string, frame: string): Partial<SpanRecord> => ({
+    exceptions: [{ timeUnixMillis: T0 + at, type, message, stack: `${type}: ${message}\n    at ${frame}` }],
+  });
+  const refused = ["ECONNREFUSED", "connect ECONNREFUSED 10.0.0.7:5432"] as const;
+  const failures = [
+    received("gateway", "a1", "", 0, 100, http("server", 502)),
+    received("gateway", "a2", "layer", 5, 95, http("client", 502)),
+    received("orders", "b1", "a2", 10, 90, {
+      ...http("server", 502),
+      ...thrownAt(
+        85,
+        "AxiosError",
+        "Request failed with status code 500",
+        "settle (/app/node_modules/axios/lib/core/settle.js:19:12)",
+      ),
+    }),
+    received("orders", "b2", "layer", 15, 80, http("client", 500)),
+    received("stock", "c1", "b2", 20, 75, {
+      ...http("server", 500),
+      ...thrownAt(60, ...refused, "query (/app/src/stock.js:9:3)"),
+    }),
+    received("stock", "c2", "layer", 30, 55, {
+      kind: "client",
+      attributes: { "db.system.name": "postgresql", "server.address": "10.0.0.7" },
+      ...thrownAt(54, ...refused, "query (/app/src/stock.js:9:3)"),
+    }),
+  ];
+  assert.deepEqual(verdicts(failures), {
+    a1: "echo of c2",
+    a2: "echo of c2",
+    b1: "echo of c2",
+    b2: "echo of c2",
+    c1: "duplicate of c2",
+    c2: "root",
+  });
+});
+
 const AROUND = { resource: { service: "shop", worker: "worker-1" }, newId: () => "id" };
 
 function eventOf([raw]: readonly RawError[]): ErrorEvent {
