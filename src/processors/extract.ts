@@ -1,21 +1,29 @@
 /**
  * Decides what counts as an error, for both doors: a span that ended in this process and the same span received
- * by OTLP give the same RawErrors. What is no failure costs one look at status, kind and event count.
+ * by OTLP give the same RawErrors. What is no failure costs one look at status, kind, event count and two attributes.
  *
- *   exception events ─────────┐
- *   status ERROR alone ───────┼─► RawError (one per exception, or one for the span)
- *   HTTP 4xx / 5xx alone ─────┘
+ *   span   exception events ──────────────┐
+ *          exception.* as attributes ─────┤
+ *          status ERROR alone ────────────┼─► RawError (one per exception, or one for the span or record)
+ *          HTTP 4xx / 5xx alone ──────────┤
+ *   log    exception.* as attributes ─────┤
+ *          event name `….exception` ──────┤
+ *          severity ERROR, when asked for ┘
+ *
+ * The forms are those of OpenTelemetry's semantic conventions, exceptions on spans and in logs.
  */
 import type {
   Attributes,
   AttributeValue,
   DatabaseContext,
   JsonObject,
+  LogRecord,
   RawError,
   RecordedException,
   RequestContext,
   Resource,
   Severity,
+  SpanKind,
   SpanRecord,
 } from "../event";
 import { errorType, type ReadError, readError } from "./read-error";
@@ -27,9 +35,11 @@ export const MAX_EXCEPTIONS_PER_SPAN = 128;
 export interface ExtractOptions {
   /** Answers of 400 to 499 without an exception count as errors (severity info). */
   readonly httpClientErrors: boolean;
+  /** Log records of severity ERROR and above are errors without an exception too. Default false. */
+  readonly errorLogs?: boolean | undefined;
 }
 
-/** What the surroundings of a span add to its errors. */
+/** What the surroundings of a span or log record add to its errors. */
 export interface Surroundings {
   readonly resource: Resource;
   readonly newId: () => string;
@@ -46,6 +56,7 @@ export function mayHaveFailed(
   attributes: Attributes,
 ): boolean {
   if (isError || eventCount > 0) return true;
+  if (attributes["exception.type"] !== undefined || attributes["exception.message"] !== undefined) return true;
   return isServer && (httpStatus(attributes) ?? 0) >= 400;
 }
 
@@ -56,6 +67,8 @@ export function extractErrors(span: SpanRecord, around: Surroundings, options: E
       .slice(0, MAX_EXCEPTIONS_PER_SPAN)
       .map((exception) => fromException(exception, span, around));
   }
+  const exception = attributeException(span.attributes);
+  if (exception !== undefined) return [fromAttributes(exception, span, around)];
   const status = httpStatus(span.attributes);
   if (span.status === "error" || (span.kind === "server" && status !== undefined && status >= 500)) {
     return [fromStatus(span, around)];
@@ -64,6 +77,26 @@ export function extractErrors(span: SpanRecord, around: Surroundings, options: E
     return [fromStatus(span, around)];
   }
   return [];
+}
+
+/**
+ * The error that a log record tells of, if any: at most one.
+ *
+ * `handled`: a program that logs an exception has caught it. Only what dies of it (FATAL), what escaped by its own
+ * word (`exception.escaped`, deprecated and still sent), and a named event of severity ERROR is not handled: those come
+ * from instrumentations, which the conventions tell to use ERROR for what the application left unhandled, WARN below.
+ */
+export function extractLogErrors(log: LogRecord, around: Surroundings, options: ExtractOptions): readonly RawError[] {
+  const exception = attributeException(log.attributes);
+  const isEvent = log.eventName === "exception" || log.eventName.endsWith(".exception");
+  const isErrorLog = options.errorLogs === true && log.severityNumber >= ERROR_SEVERITY;
+  return exception === undefined && !isEvent && !isErrorLog ? [] : [fromLog(exception, isEvent, log, around)];
+}
+
+/** True for what tells of an exception, false for what failed by its status or severity alone. */
+export function hasException(record: SpanRecord | LogRecord): boolean {
+  if ("exceptions" in record && record.exceptions.length > 0) return true;
+  return attributeException(record.attributes) !== undefined;
 }
 
 /** The HTTP status of a span, stable name first. */
@@ -116,16 +149,40 @@ function fromTexts(exception: RecordedException): ReadError {
   return { type: errorType(name, type), message, stack, causes: [], properties: { code: type } };
 }
 
+/** An exception written as attributes, on a span or a log record. */
+interface AttributeException {
+  readonly type: string | undefined;
+  readonly message: string | undefined;
+  readonly stack: string;
+}
+
+/** Type or message is required of an exception; a stack alone says nothing about itself. */
+function attributeException(attributes: Attributes): AttributeException | undefined {
+  const type = text(attributes["exception.type"]);
+  const message = text(attributes["exception.message"]);
+  if (type === undefined && message === undefined) return undefined;
+  return { type, message, stack: text(attributes["exception.stacktrace"]) ?? "" };
+}
+
+function fromAttributes(exception: AttributeException, span: SpanRecord, around: Surroundings): RawError {
+  const error = fromTexts({
+    timeUnixMillis: span.endUnixMillis,
+    type: exception.type ?? text(span.attributes["error.type"]) ?? "",
+    message: exception.message ?? span.statusMessage,
+    stack: exception.stack,
+  });
+  return assemble(error, span.endUnixMillis, span, around);
+}
+
 function fromStatus(span: SpanRecord, around: Surroundings): RawError {
-  const given = text(span.attributes["exception.type"]) ?? text(span.attributes["error.type"]);
-  const message = text(span.attributes["exception.message"]) ?? span.statusMessage;
+  const message = span.statusMessage;
   const status = httpStatus(span.attributes);
-  const type = given ?? (status === undefined ? "Error" : `HTTP ${status}`);
+  const type = text(span.attributes["error.type"]) ?? (status === undefined ? "Error" : `HTTP ${status}`);
   return assemble(
     {
       type: /^\d{3}$/.test(type) ? `HTTP ${type}` : type,
       message: message !== "" || status === undefined ? message : `${span.name} answered ${status}`,
-      stack: text(span.attributes["exception.stacktrace"]) ?? "",
+      stack: "",
       causes: [],
       properties: {},
     },
@@ -138,9 +195,82 @@ function fromStatus(span: SpanRecord, around: Surroundings): RawError {
 function assemble(error: ReadError, timeUnixMillis: number, span: SpanRecord, around: Surroundings): RawError {
   const { attributes } = span;
   const server = span.kind === "server" ? attributes : around.serverAttributes;
-  const asked = server ?? attributes;
   const status = httpStatus(attributes);
-  // Field by field, as in redact(): spreading an object of five into one of thirty costs a microsecond.
+  const seen: Seen = {
+    source: "span",
+    timeUnixMillis,
+    handled: span.status !== "error" && (status === undefined || status < 500),
+    fatal: false,
+    traceId: span.traceId,
+    spanId: span.spanId,
+    spanName: span.name,
+    spanKind: span.kind,
+    request: requestContext(attributes, span.durationMillis) ?? (server && requestContext(server)),
+    details: {},
+  };
+  return rawError(error, seen, attributes, server, around);
+}
+
+function fromLog(
+  exception: AttributeException | undefined,
+  isEvent: boolean,
+  log: LogRecord,
+  around: Surroundings,
+): RawError {
+  const { timeUnixMillis, attributes, body, severityNumber } = log;
+  const server = around.serverAttributes;
+  const stack = exception?.stack ?? "";
+  // An exception may have no message; only one without a stack as well needs the words of its record.
+  const message = exception?.message ?? (stack === "" ? body : "");
+  const type = exception?.type ?? text(attributes["error.type"]) ?? "";
+  const escaped = attributes["exception.escaped"];
+  const isUnhandledEvent = isEvent && severityNumber >= ERROR_SEVERITY && escaped !== false;
+  // Loggers call much fatal that the process outlives: it is critical, and nobody died of it as far as is known.
+  const isFatal = severityNumber >= FATAL_SEVERITY;
+  const seen: Seen = {
+    source: "log",
+    timeUnixMillis,
+    handled: !isFatal && escaped !== true && !isUnhandledEvent,
+    fatal: false,
+    traceId: log.traceId,
+    spanId: log.spanId,
+    spanKind: eventKind(log.eventName),
+    request: requestContext(attributes) ?? (server && requestContext(server)),
+    details: body === "" || body === message ? {} : { log_message: body },
+  };
+  const raw = rawError(fromTexts({ timeUnixMillis, type, message, stack }), seen, attributes, server, around);
+  return isFatal ? { ...raw, given: { ...raw.given, severity: raw.given.severity ?? "critical" } } : raw;
+}
+
+/** The first number of each range in OpenTelemetry's log data model. */
+const ERROR_SEVERITY = 17;
+const FATAL_SEVERITY = 21;
+
+/** `http.client.request.exception` comes from a client: it is categorised and grouped like the exception of its span. */
+function eventKind(eventName: string): SpanKind | undefined {
+  const parts = eventName.split(".", MAX_EVENT_NAME_PARTS);
+  return EVENT_KINDS.find((kind) => parts.includes(kind));
+}
+
+const EVENT_KINDS: readonly SpanKind[] = ["client", "server", "producer", "consumer"];
+const MAX_EVENT_NAME_PARTS = 16;
+
+/** What a span and a log record each say in their own way. */
+type Seen = Pick<RawError, "source" | "timeUnixMillis" | "handled" | "fatal" | "request" | "details"> &
+  Pick<RawError, "traceId" | "spanId" | "spanName" | "spanKind">;
+
+/**
+ * Adds what both say with the same attributes. Field by field, as in redact(): spreading one object into another of
+ * thirty fields costs a microsecond.
+ */
+function rawError(
+  error: ReadError,
+  seen: Seen,
+  attributes: Attributes,
+  server: Attributes | undefined,
+  around: Surroundings,
+): RawError {
+  const asked = server ?? attributes;
   return {
     type: error.type,
     message: error.message,
@@ -148,24 +278,24 @@ function assemble(error: ReadError, timeUnixMillis: number, span: SpanRecord, ar
     causes: error.causes,
     properties: error.properties,
     id: around.newId(),
-    source: "span",
+    source: seen.source,
     origin: "root",
-    timeUnixMillis,
-    handled: span.status !== "error" && (status === undefined || status < 500),
-    fatal: false,
+    timeUnixMillis: seen.timeUnixMillis,
+    handled: seen.handled,
+    fatal: seen.fatal,
     resource: around.resource,
-    traceId: span.traceId,
-    spanId: span.spanId,
-    spanName: span.name,
-    spanKind: span.kind,
+    traceId: seen.traceId,
+    spanId: seen.spanId,
+    spanName: seen.spanName,
+    spanKind: seen.spanKind,
     attributes,
-    request: requestContext(attributes, span.durationMillis) ?? (server && requestContext(server)),
+    request: seen.request,
     database: databaseContext(attributes, error.properties),
     requestId: around.requestId ?? text(attributes["request.id"]),
     sessionId: text(attributes["session.id"]),
     userId: text(attributes["user.id"], attributes["enduser.id"]),
     userAgent: text(asked["user_agent.original"], asked["http.user_agent"]),
-    details: {},
+    details: seen.details,
     given: givenNames(attributes),
   };
 }

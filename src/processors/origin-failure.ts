@@ -1,0 +1,97 @@
+/**
+ * What the judge of origins knows about one failure: no more than it compares, made from an event, so that no secret
+ * is held longer than the event itself.
+ */
+import type { ErrorEvent, ErrorOrigin, LogRecord, SpanKind, SpanRecord } from "../event";
+import { hasException, httpStatus } from "./extract";
+
+export interface OriginFailure {
+  /** Of the event. */
+  readonly id: string;
+  readonly signal: "span" | "log";
+  /** Tells it from the other failures of its span; the same again when a batch is sent a second time. */
+  readonly occurrence: string;
+  /** Hex digits; `""` or zeros when there is none. */
+  readonly traceId: string;
+  readonly spanId: string;
+  /** Of a log record always `""`: it names its span, not what stands above it. */
+  readonly parentSpanId: string;
+  readonly service: string;
+  /** Spans of one worker share a clock. */
+  readonly worker: string;
+  readonly kind: SpanKind | undefined;
+  /** Of the span; of a log record both are its time. */
+  readonly startUnixMillis: number;
+  readonly endUnixMillis: number;
+  /** When it failed: the time of the exception, or the end of the span. */
+  readonly timeUnixMillis: number;
+  readonly type: string;
+  readonly message: string;
+  /** The innermost in-app frame, `""` when none is known. */
+  readonly frame: string;
+  /** False when only a status, or the severity of a log record, says that it failed. */
+  readonly hasOwnException: boolean;
+  readonly category: string;
+  /** Of the HTTP answer. */
+  readonly statusCode: number | undefined;
+  /** What Seismo in the failing process has said already. */
+  readonly given: { readonly origin: ErrorOrigin; readonly fingerprint: string } | undefined;
+}
+
+/** `index` is the place of the event's error in what `extractErrors` gave for the span. */
+export function spanFailure(event: ErrorEvent, span: SpanRecord, index: number): OriginFailure {
+  return {
+    ...told(event),
+    signal: "span",
+    occurrence: String(index),
+    traceId: span.traceId,
+    spanId: span.spanId,
+    parentSpanId: span.parentSpanId ?? "",
+    kind: span.kind,
+    startUnixMillis: span.endUnixMillis - span.durationMillis,
+    endUnixMillis: span.endUnixMillis,
+    hasOwnException: hasException(span),
+    statusCode: httpStatus(span.attributes),
+    given: givenOrigin(event, span),
+  };
+}
+
+/** `place` tells the record from others of its request, the same again when the request is repeated. */
+export function logFailure(event: ErrorEvent, log: LogRecord, place: string): OriginFailure {
+  return {
+    ...told(event),
+    signal: "log",
+    occurrence: JSON.stringify([log.timeUnixMillis, place]),
+    traceId: log.traceId ?? "",
+    spanId: log.spanId ?? "",
+    parentSpanId: "",
+    kind: event.spanKind,
+    startUnixMillis: log.timeUnixMillis,
+    endUnixMillis: log.timeUnixMillis,
+    hasOwnException: hasException(log),
+    statusCode: httpStatus(log.attributes),
+    given: givenOrigin(event, log),
+  };
+}
+
+function told(
+  event: ErrorEvent,
+): Pick<OriginFailure, "id" | "service" | "worker" | "timeUnixMillis" | "type" | "message" | "frame" | "category"> {
+  const { id, resource, timeUnixMillis, type, message, frames, classification } = event;
+  const frame = frames.find(({ inApp }) => inApp) ?? frames[0];
+  return {
+    id,
+    service: resource.service,
+    worker: resource.worker,
+    timeUnixMillis,
+    type,
+    message,
+    frame: frame === undefined ? "" : JSON.stringify([frame.function, frame.file, frame.line, frame.column]),
+    category: classification.category,
+  };
+}
+
+function givenOrigin(event: ErrorEvent, { attributes }: SpanRecord | LogRecord): OriginFailure["given"] {
+  const origin = attributes["error.origin"];
+  return origin === "root" || origin === "echo" ? { origin, fingerprint: event.fingerprint.id } : undefined;
+}
