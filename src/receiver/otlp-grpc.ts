@@ -32,9 +32,9 @@ import { OTLP_LIMITS, type OtlpLimits, type OtlpServer, type OtlpServerOptions }
 import { createByteBudget } from "./request-body";
 
 /**
- * Takes the same options as OTLP over HTTP. A call counts as under way from its first byte, since memory is held for it
- * from then on; one whose message is not there after `requestTimeoutMillis` is ended. In the statistics, `aborted` are calls that ended before their
- * message was read: those that were too large or not what their compression says are among them, as grpc-js refuses them itself.
+ * Takes the same options as OTLP over HTTP, and has the same statistics. A call is under way from its first byte, since
+ * memory is held for it from then on; without its message after `requestTimeoutMillis` it is ended. `aborted` counts calls
+ * that ended before their message was read: those that grpc-js itself refused, too large or badly compressed, are among them.
  */
 export function createOtlpGrpcServer(options: OtlpServerOptions): OtlpServer {
   const { accept, telemetry } = options;
@@ -155,6 +155,7 @@ export function createOtlpGrpcServer(options: OtlpServerOptions): OtlpServer {
       accepted,
       refused: refusals.counts(),
       aborted,
+      droppedConnections: 0, // grpc-js has no bound on connections; a bound on calls holds for all of them together
       requestsInFlight,
       bufferedBytes: budget.taken(),
     }),

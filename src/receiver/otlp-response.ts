@@ -31,7 +31,7 @@ export type OtlpAnswer =
   | { readonly status: "malformed"; readonly message: string }
   | { readonly status: "unavailable" | "throttled"; readonly retryAfterMillis: number; readonly message: string };
 
-/** Must not keep `body` in pieces of its own longer than it needs them: nothing else bounds them once it has answered. */
+/** Bodies are bounded together until they are answered: who keeps one for longer must bound that itself. */
 export type AcceptOtlp = (request: OtlpRequest) => Promise<OtlpAnswer>;
 
 /** Every way to refuse a request, as HTTP and as gRPC say it. A closed list, since it is a metric label. */
@@ -126,9 +126,9 @@ export function encodeRefusal(refusal: Refusal, encoding: OtlpEncoding): Buffer 
   return Buffer.concat([integer(1, code), embedded(2, Buffer.from(message)), details ?? EMPTY]);
 }
 
-/** At least one second, since `Retry-After` has no fractions. */
+/** Between one second, since `Retry-After` has no fractions, and one day. */
 export function retryAfterSeconds(millis: number): number {
-  return Math.max(1, Math.ceil(millis / 1_000));
+  return Math.min(Math.max(1, Math.ceil(millis / 1_000)), MAX_RETRY_SECONDS);
 }
 
 /** Short, and valid Unicode also where the cut went through a character. */
@@ -138,6 +138,7 @@ export function presentable(message: string): string {
 
 /** JSON writes a character in up to six, and a bad request says its message twice: still below 4 kB. */
 const MAX_MESSAGE_CHARS = 300;
+const MAX_RETRY_SECONDS = 86_400;
 const EMPTY = Buffer.alloc(0);
 const NOTHING_TO_SAY: { readonly [encoding in OtlpEncoding]: Buffer } = { protobuf: EMPTY, json: Buffer.from("{}") };
 const REJECTED_FIELD: { readonly [signal in OtlpSignal]: string } = {

@@ -7,11 +7,11 @@
  *         because a sender that is cut off while it writes does not see the answer, and would try again for ever
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
-import { type AddressInfo, isIP, type Socket } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Telemetry } from "../telemetry";
 import { createBearerCheck } from "./bearer-token";
-import type { OtlpEncoding, OtlpSignal } from "./otlp-batch";
+import type { OtlpEncoding } from "./otlp-batch";
 import {
   type AcceptOtlp,
   createRefusalCounter,
@@ -25,16 +25,9 @@ import {
   type RefusalCounts,
   refusalOf,
   retryAfterSeconds,
-  UNAUTHENTICATED,
 } from "./otlp-response";
-import {
-  announcedLength,
-  type ContentEncoding,
-  contentEncodingOf,
-  createByteBudget,
-  createInflate,
-  readBody,
-} from "./request-body";
+import { announcedLength, createByteBudget, createInflate, readBody } from "./request-body";
+import { encodingOf, readHead, tooLarge } from "./request-head";
 
 export interface OtlpLimits {
   /** Of a body, both as it was sent and inflated. */
@@ -83,6 +76,8 @@ export interface OtlpServerStats {
   readonly refused: RefusalCounts;
   /** Senders that went away before their body was complete. */
   readonly aborted: number;
+  /** Above the limit, and closed before they said anything. */
+  readonly droppedConnections: number;
   readonly requestsInFlight: number;
   readonly bufferedBytes: number;
 }
@@ -103,17 +98,21 @@ export function createOtlpServer(options: OtlpServerOptions): OtlpServer {
   const inflate = createInflate(limits.bodyBytes);
   const refusals = createRefusalCounter();
   const sockets = new Set<Duplex>();
-  /** The last request of a connection that is not yet answered to the end. */
+  /** The last request of a connection, while its answer is not out: those before it are answered first. */
   const exchanges = new Map<Duplex, ServerResponse>();
   const broken = new WeakSet<Duplex>();
   let accepted = 0;
   let aborted = 0;
+  let droppedConnections = 0;
   let requestsInFlight = 0;
   let isStopping = false;
 
   async function serve(request: IncomingMessage, response: ServerResponse, expectation: Expectation): Promise<void> {
     const { socket } = request;
     exchanges.set(socket, response);
+    response.once("close", () => {
+      if (exchanges.get(socket) === response) exchanges.delete(socket);
+    });
     try {
       const refusal = await take(request, response, expectation);
       if (refusal !== undefined) await refuse(request, response, refusal, expectation);
@@ -121,8 +120,6 @@ export function createOtlpServer(options: OtlpServerOptions): OtlpServer {
       telemetry.internalError("OTLP receiver", error);
       if (response.headersSent) socket.destroy();
       else await refuse(request, response, INTERNAL_ERROR, expectation);
-    } finally {
-      if (exchanges.get(socket) === response) exchanges.delete(socket);
     }
   }
 
@@ -162,11 +159,9 @@ export function createOtlpServer(options: OtlpServerOptions): OtlpServer {
         if (inflated.status === "too_large") return tooLarge(limits.bodyBytes);
         if (inflated.status === "broken")
           return { reason: "malformed", message: `the body is not valid ${head.contentEncoding}` };
-        budget.give(heldBytes);
-        heldBytes = 0;
         if (!budget.take(inflated.body.length)) return OVERLOADED;
         body = inflated.body;
-        heldBytes = body.length;
+        heldBytes += body.length;
       }
       const answer = await accept({ signal: head.signal, encoding: head.encoding, body });
       if (answer.status !== "accepted") return refusalOf(answer);
@@ -223,7 +218,7 @@ export function createOtlpServer(options: OtlpServerOptions): OtlpServer {
     if (response?.req.complete) {
       // Junk behind a request that is whole: it gets its answer, and then the connection ends.
       response.shouldKeepAlive = false;
-      if (response.headersSent) closeSoon(socket);
+      if (response.headersSent && response.socket !== null) closeSoon(socket);
       return;
     }
     if (!response?.headersSent) {
@@ -256,9 +251,15 @@ export function createOtlpServer(options: OtlpServerOptions): OtlpServer {
     server.on("checkContinue", (request, response) => void serve(request, response, "continue"));
     server.on("checkExpectation", (request, response) => void serve(request, response, "unknown"));
     server.on("clientError", onClientError);
+    server.on("drop", () => {
+      droppedConnections += 1;
+    });
     server.on("connection", (socket: Socket) => {
       sockets.add(socket);
-      socket.once("close", () => sockets.delete(socket));
+      socket.once("close", () => {
+        sockets.delete(socket);
+        exchanges.delete(socket);
+      });
     });
     return server;
   }
@@ -268,11 +269,11 @@ export function createOtlpServer(options: OtlpServerOptions): OtlpServer {
     start: () =>
       new Promise((resolve) => {
         const listener = createListener();
+        server = listener;
         const fail = (error: Error): void => resolve({ status: "failed", error });
         listener.once("error", fail);
         try {
           listener.listen({ host: options.host, port: options.port, exclusive: true }, () => {
-            server = listener;
             listener.off("error", fail).on("error", (error) => telemetry.internalError("OTLP listener", error));
             resolve({ status: "listening", port: (listener.address() as AddressInfo).port }); // of TCP, not of a pipe
           });
@@ -297,6 +298,7 @@ export function createOtlpServer(options: OtlpServerOptions): OtlpServer {
       accepted,
       refused: refusals.counts(),
       aborted,
+      droppedConnections,
       requestsInFlight,
       bufferedBytes: budget.taken(),
     }),
@@ -304,7 +306,6 @@ export function createOtlpServer(options: OtlpServerOptions): OtlpServer {
 }
 
 const MAX_HEADER_BYTES = 16_384;
-const MAX_HEADERS = 200;
 const MAX_CHECK_MILLIS = 5_000;
 /** For the other side to read an answer before its connection is gone. */
 const LINGER_MILLIS = 1_000;
@@ -317,11 +318,6 @@ const CONTENT_TYPES: { readonly [encoding in OtlpEncoding]: string } = {
   protobuf: "application/x-protobuf",
   json: "application/json",
 };
-const SIGNALS: { readonly [path: string]: OtlpSignal | undefined } = Object.assign(Object.create(null), {
-  "/v1/traces": "traces",
-  "/v1/logs": "logs",
-});
-
 const STOPPING: Refusal = {
   reason: "unavailable",
   message: "the receiver is stopping",
@@ -331,60 +327,6 @@ const EXPECTATION_FAILED: Refusal = {
   reason: "expectation_failed",
   message: "the only expectation met is 100-continue",
 };
-
-function tooLarge(maxBytes: number): Refusal {
-  return { reason: "too_large", message: `the body is larger than ${maxBytes} bytes, as sent or inflated` };
-}
-
-type Head =
-  | {
-      readonly status: "taken";
-      readonly signal: OtlpSignal;
-      readonly encoding: OtlpEncoding;
-      readonly contentEncoding: ContentEncoding;
-    }
-  | ({ readonly status: "refused" } & Refusal);
-
-/** All that can be said before the body is read. */
-function readHead(
-  request: IncomingMessage,
-  isAuthorized: (authorization: string | undefined) => boolean,
-  maxBytes: number,
-): Head {
-  const { headers, rawHeaders } = request;
-  if (rawHeaders.length > 2 * MAX_HEADERS) return refused("headers_too_large", `more than ${MAX_HEADERS} headers`);
-  const hosts = countHosts(rawHeaders);
-  // Node takes the first of two, a proxy perhaps the second.
-  if (hosts > 1 || (hosts === 0 && request.httpVersion !== "1.0"))
-    return refused("bad_request", "exactly one Host is wanted");
-  if (headers.origin !== undefined && !isOwnOrigin(headers.origin, headers.host)) {
-    return refused("foreign_origin", "requests of web pages are not taken");
-  }
-  if (!isAuthorized(headers.authorization)) {
-    return { status: "refused", ...UNAUTHENTICATED };
-  }
-  const path = pathOf(request.url ?? "");
-  const signal = SIGNALS[path];
-  if (signal === undefined) {
-    const what = path === "/v1/metrics" ? "metrics are not taken" : "not found";
-    return refused("not_found", `${what}: POST /v1/traces and POST /v1/logs are served`);
-  }
-  if (request.method !== "POST") return refused("method_not_allowed", "only POST is served");
-  const encoding = encodingOf(headers["content-type"]);
-  if (encoding === undefined) {
-    return refused("unsupported_type", "the content type must be application/x-protobuf or application/json");
-  }
-  const contentEncoding = contentEncodingOf(headers["content-encoding"]);
-  if (contentEncoding === undefined) {
-    return refused("unsupported_encoding", "the content encoding must be gzip, deflate or identity");
-  }
-  if ((announcedLength(request) ?? 0) > maxBytes) return { status: "refused", ...tooLarge(maxBytes) };
-  return { status: "taken", signal, encoding, contentEncoding };
-}
-
-function refused(reason: Refusal["reason"], message: string): Head {
-  return { status: "refused", reason, message };
-}
 
 function headersOf({ reason, retryAfterMillis }: Refusal): Headers {
   switch (reason) {
@@ -396,44 +338,6 @@ function headersOf({ reason, retryAfterMillis }: Refusal): Headers {
       return { "accept-encoding": "gzip, deflate" };
     default:
       return retryAfterMillis === undefined ? {} : { "retry-after": retryAfterSeconds(retryAfterMillis) };
-  }
-}
-
-function countHosts(rawHeaders: readonly string[]): number {
-  let count = 0;
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at];
-    if (name?.length === 4 && name.toLowerCase() === "host") count += 1;
-  }
-  return count;
-}
-
-/**
- * A page may send what it likes to this machine, unasked. Its own origin is none either when it is a name: whoever owns
- * the name can point it here. An address cannot be pointed anywhere.
- */
-function isOwnOrigin(origin: string, host: string | undefined): boolean {
-  if (!URL.canParse(origin)) return false;
-  const url = new URL(origin);
-  if (url.host !== host?.toLowerCase()) return false;
-  return url.hostname === "localhost" || isIP(url.hostname.replace(/^\[|\]$/g, "")) !== 0;
-}
-
-function pathOf(url: string): string {
-  const query = url.indexOf("?");
-  return query < 0 ? url : url.slice(0, query);
-}
-
-function encodingOf(contentType: string | undefined): OtlpEncoding | undefined {
-  const parameters = contentType?.indexOf(";") ?? -1;
-  const type = parameters < 0 ? contentType : contentType?.slice(0, parameters);
-  switch (type?.trim().toLowerCase()) {
-    case "application/x-protobuf":
-      return "protobuf";
-    case "application/json":
-      return "json";
-    default:
-      return undefined;
   }
 }
 

@@ -185,7 +185,10 @@ const RAW_DEFLATE: Format = {
   stream: createInflateRaw,
 };
 
-/** RFC 1950. `deflate` means this, yet some send the bare stream, which cannot begin so: its first block would be stored, with padding that is not 0. */
+/**
+ * `deflate` means RFC 1950, yet some send the bare stream of RFC 1951. That cannot begin like this: its first block would
+ * be a stored one, with padding that is not 0.
+ */
 function hasZlibHeader(body: Buffer): boolean {
   const method = body[0] ?? 0;
   return (method & 0x0f) === 8 && ((method << 8) | (body[1] ?? 0)) % 31 === 0;
@@ -211,7 +214,7 @@ async function inflateInBackground(format: Format, body: Buffer, maxOutputLength
   }
 }
 
-/** Broken or not is known up to where it stops to fit. */
+/** Stops where it no longer fits: what is broken behind that is not seen. */
 function measure(format: Format, body: Buffer, maxBytes: number): Promise<"fits" | "too_large" | "broken"> {
   return new Promise((resolve) => {
     const inflating = format.stream({ chunkSize: MEASURED_CHUNK_BYTES });

@@ -8,7 +8,7 @@ import { Client, compressionAlgorithms, credentials, Metadata, type ServiceError
 import { createOtlpGrpcServer } from "../../src/receiver/otlp-grpc";
 import type { OtlpAnswer } from "../../src/receiver/otlp-response";
 import { createTelemetry } from "../../src/telemetry";
-import { type DecodedStatus, decode, type Receiver, type ReceiverOptions, startReceiver } from "./otlp-peer";
+import { type DecodedStatus, decode, type Receiver, type ReceiverOptions, startReceiver, until } from "./otlp-peer";
 
 const TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
@@ -245,13 +245,15 @@ test("stopping lets what is under way finish, and closes what is left when the t
   await cut;
 });
 
-test("a port that is taken fails the start", async (context) => {
-  const { port } = await startGrpc(context);
+test("a port that is taken, or none at all, fails the start", async (context) => {
+  const receiver = await startGrpc(context);
   const telemetry = createTelemetry();
   const accept = async (): Promise<OtlpAnswer> => ({ status: "accepted" });
-  const server = createOtlpGrpcServer({ host: "127.0.0.1", port, telemetry, accept });
-  assert.equal((await server.start()).status, "failed");
-  await server.stop(60_000);
+  for (const port of [receiver.port, 70_000]) {
+    const server = createOtlpGrpcServer({ host: "127.0.0.1", port, telemetry, accept });
+    assert.equal((await server.start()).status, "failed");
+    await server.stop(60_000);
+  }
 });
 
 function openSession(context: TestContext, port: number): ClientHttp2Session {
@@ -275,8 +277,4 @@ async function otherClient(context: TestContext, port: number): Promise<(body: B
         else resolve(response);
       });
     });
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }

@@ -148,3 +148,8 @@ export function statusOf(answer: Answer): DecodedStatus {
   assert.doesNotMatch(status.message, /node:|\.[jt]s\b|\bat \w|\/home|\/tmp/);
   return status;
 }
+
+/** For what a peer does in its own time; the test's time limit ends it. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
+}

@@ -78,6 +78,9 @@ test("a bad body is described as BadRequest, and the time to come again as Retry
   ]);
 });
 
-test("the time to come again is in whole seconds, rounded up, and one at least", () => {
-  assert.deepEqual([0, 1, 1_000, 1_001, 30_000].map(retryAfterSeconds), [1, 1, 1, 2, 30]);
+test("the time to come again is in whole seconds, rounded up, between one and a day", () => {
+  assert.deepEqual(
+    [0, 1, 1_000, 1_001, 30_000, Number.POSITIVE_INFINITY].map(retryAfterSeconds),
+    [1, 1, 1, 2, 30, 86_400],
+  );
 });

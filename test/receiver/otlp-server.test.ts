@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { Agent } from "node:http";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
@@ -19,6 +20,7 @@ import {
   startReceiver,
   statusesOf,
   statusOf,
+  until,
 } from "./otlp-peer";
 
 const JSON_TYPE = { "content-type": "application/json" };
@@ -312,6 +314,29 @@ test("pipelined requests are all answered, in order, also when the last is broke
   assert.equal(receiver.taken.length, 2);
 });
 
+test("junk behind pipelined requests costs neither its answer, whichever is done first", async (context) => {
+  const finish: (() => void)[] = [];
+  const accept = (): Promise<OtlpAnswer> =>
+    new Promise((resolve) => void finish.push(() => resolve({ status: "accepted" })));
+  const receiver = await startReceiver(context, { accept });
+  const socket = connect(receiver.port, "127.0.0.1");
+  let heard = "";
+  socket.on("data", (chunk: Buffer) => {
+    heard += chunk.toString("latin1");
+  });
+  socket.write(`${head(HOST, PROTOBUF, "Content-Length: 5")}hello`.repeat(2));
+  await until(() => finish.length === 2);
+  finish[1]?.();
+  await until(() => receiver.server.stats().accepted === 1);
+  socket.write("\0junk");
+  // Another request's way through the server: the junk has been seen by then.
+  await post(receiver.port, { path: "/nothing" });
+  finish[0]?.();
+  await until(() => statusesOf(heard).length === 2);
+  socket.destroy();
+  assert.deepEqual(statusesOf(heard), [200, 200]);
+});
+
 test("a body one byte above the limit gets 413 that its sender can read", async (context) => {
   const bodyBytes = 1_000_000;
   const receiver = await startReceiver(context, { limits: { bodyBytes } });
@@ -484,8 +509,10 @@ test("200 half-open and 200 slow senders keep nobody out", async (context) => {
     return socket;
   });
   context.after(() => sockets.forEach((socket) => void socket.destroy()));
-  await until(() => receiver.server.stats().bufferedBytes > 0);
+  await Promise.all(sockets.map((socket) => once(socket, "connect")));
+  await until(() => receiver.server.stats().bufferedBytes >= 200 * 4);
   for (let count = 0; count < 5; count++) await assertStillTakes(receiver);
+  assert.equal(receiver.server.stats().refused.overloaded, 0, "what was announced holds no memory");
 });
 
 test("headers and bodies that never end are answered by 408 and closed", async (context) => {
@@ -504,8 +531,9 @@ test("more connections than the limit are not let in, the others go on", async (
   const receiver = await startReceiver(context, { limits: { connections: 2 } });
   const held = [connect(receiver.port, "127.0.0.1"), connect(receiver.port, "127.0.0.1")];
   context.after(() => held.forEach((socket) => void socket.destroy()));
-  await Promise.all(held.map((socket) => new Promise((resolve) => socket.once("connect", resolve))));
+  await Promise.all(held.map((socket) => once(socket, "connect")));
   await assert.rejects(post(receiver.port));
+  assert.equal(receiver.server.stats().droppedConnections, 1);
   held[0]?.destroy();
   await until(async () => (await post(receiver.port).catch(() => undefined))?.status === 200);
 });
@@ -566,7 +594,3 @@ test("a server that never started, or has stopped, stops at once", async (contex
   await receiver.server.stop(60_000);
   await receiver.server.stop(60_000);
 });
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
-}
