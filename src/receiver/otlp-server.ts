@@ -225,11 +225,12 @@ export function createOtlpServer(options: OtlpServerOptions): OtlpServer {
       const refusal = refusalOfParser(error.code);
       refusals.count(refusal.reason);
       const status = REFUSALS[refusal.reason].httpStatus;
-      const body = encodeRefusal(refusal, "json");
+      const encoding = encodingOf(response?.req.headers["content-type"]) ?? "json";
+      const body = encodeRefusal(refusal, encoding);
       if (response === undefined) socket.write(rawAnswer(status, body));
       else {
         response.shouldKeepAlive = false;
-        writeHead(response, status, "json", body).write(body);
+        writeHead(response, status, encoding, body).write(body);
         // Behind another answer on the same connection: Node sends this one after it, and then closes.
         if (response.socket === null) return void response.end();
       }
