@@ -42,6 +42,9 @@ export const DROP_REASONS = [
   "queue_full",
   "shutdown",
   "export_failed",
+  "expired",
+  "rejected_downstream",
+  "corrupt",
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 
