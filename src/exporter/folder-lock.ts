@@ -16,8 +16,8 @@ export function lockFolder(folder: string): FolderLock {
   const mine = JSON.stringify({ pid: process.pid, began: beginningOf(process.pid) });
   const temporary = join(folder, `lock.${process.pid}`);
   unlinkIfThere(temporary);
-  writeFileSync(temporary, mine, { flag: "wx", mode: 0o600 });
   try {
+    writeFileSync(temporary, mine, { flag: "wx", mode: 0o600 });
     if (!linkIfFree(temporary, path)) {
       const owner = readOwner(path);
       if (owner !== undefined && (held.has(path) || isAlive(owner))) throw new LockedError(folder, owner.pid);
