@@ -1,9 +1,14 @@
 /**
- * A folder for one process at a time: a file `lock` that names its owner. Node has no flock(), so an owner that was
- * killed leaves its lock behind; it is taken over when that process is gone. A process number says little by itself
- * (in a container it is 1 after every start), so the lock holds when the owner began as well, where /proc tells.
+ * A folder for one process at a time. Node has no flock(), so the lock is a symbolic link `lock` that leads nowhere: its
+ * target is the name of the owner. It is made with its text in one step, and needs no space on a disk that is full.
+ *
+ *   lock -> <process number>,<boot>,<when it began>
+ *
+ * An owner that was killed leaves its lock behind; it is taken over when that process is gone. A process number says
+ * little by itself (in a container it is 1 after every start), so the time at which the owner began stands behind it,
+ * where /proc tells. Containers that share a folder do not see each other's processes: this lock does not part them.
  */
-import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { readFileSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 
 export interface FolderLock {
@@ -13,47 +18,32 @@ export interface FolderLock {
 /** Throws an Error that names the owner when that is another living process, or this one. */
 export function lockFolder(folder: string): FolderLock {
   const path = join(folder, "lock");
-  const mine = JSON.stringify({ pid: process.pid, began: beginningOf(process.pid) });
-  const temporary = join(folder, `lock.${process.pid}`);
-  unlinkIfThere(temporary);
-  try {
-    writeFileSync(temporary, mine, { flag: "wx", mode: 0o600 });
-    if (!linkIfFree(temporary, path)) {
-      const owner = readOwner(path);
-      if (owner !== undefined && (held.has(path) || isAlive(owner))) throw new LockedError(folder, owner.pid);
-      takeAway(path, owner, folder);
-      if (!linkIfFree(temporary, path)) throw new LockedError(folder, readOwner(path)?.pid);
-    }
-  } finally {
-    unlinkIfThere(temporary);
+  const mine = `${process.pid},${statOf(process.pid)?.began ?? ""}`;
+  if (!linkIfFree(mine, path)) {
+    const owner = readOwner(path);
+    if (held.has(path) || isAlive(owner)) throw lockedError(folder, owner);
+    takeAway(path, owner, folder);
+    if (!linkIfFree(mine, path)) throw lockedError(folder, readOwner(path));
   }
   held.add(path);
   return {
     release() {
-      if (held.delete(path) && readText(path) === mine) unlinkIfThere(path);
+      if (held.delete(path) && readOwner(path) === mine) unlinkIfThere(path);
     },
   };
 }
 
-interface Owner {
-  readonly pid: number;
-  /** `""` where it could not be told. */
-  readonly began: string;
-}
-
 /** By this process: its own number in a lock alone may be that of a dead process. */
 const held = new Set<string>();
+const ZOMBIE = "Z";
 
-class LockedError extends Error {
-  constructor(folder: string, pid: number | undefined) {
-    super(`${folder} is in use by process ${pid ?? "?"}; two processes cannot share it`);
-  }
+function lockedError(folder: string, owner: string): Error {
+  return new Error(`${folder} is in use by process ${pidOf(owner)}; two processes cannot share it`);
 }
 
-/** A link appears with its content, which a file that is made and then written does not. */
-function linkIfFree(from: string, to: string): boolean {
+function linkIfFree(owner: string, path: string): boolean {
   try {
-    linkSync(from, to);
+    symlinkSync(owner, path);
     return true;
   } catch (error) {
     if (codeOf(error) === "EEXIST") return false;
@@ -62,7 +52,7 @@ function linkIfFree(from: string, to: string): boolean {
 }
 
 /** By a rename, and not blindly: another process may take the stale lock over at this moment. */
-function takeAway(path: string, stale: Owner | undefined, folder: string): void {
+function takeAway(path: string, stale: string, folder: string): void {
   const aside = `${path}.stale.${process.pid}`;
   try {
     renameSync(path, aside);
@@ -71,14 +61,17 @@ function takeAway(path: string, stale: Owner | undefined, folder: string): void 
     throw error;
   }
   const taken = readOwner(aside);
-  const isStale = taken?.pid === stale?.pid && taken?.began === stale?.began;
-  if (!isStale) linkIfFree(aside, path);
   unlinkIfThere(aside);
-  if (!isStale) throw new LockedError(folder, taken?.pid);
+  if (taken === stale) return;
+  linkIfFree(taken, path);
+  throw lockedError(folder, taken);
 }
 
-function isAlive({ pid, began }: Owner): boolean {
+function isAlive(owner: string): boolean {
+  const pid = pidOf(owner);
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
   if (pid === process.pid) return false; // not held by this process: see `held`
+  const began = owner.slice(owner.indexOf(",") + 1);
   const running = statOf(pid);
   if (running !== undefined && began !== "") return running.began === began && running.state !== ZOMBIE;
   try {
@@ -89,10 +82,8 @@ function isAlive({ pid, began }: Owner): boolean {
   }
 }
 
-const ZOMBIE = "Z";
-
-function beginningOf(pid: number): string {
-  return statOf(pid)?.began ?? "";
+function pidOf(owner: string): number {
+  return Number(owner.split(",")[0]);
 }
 
 /** `began` in ticks since the boot that is named with it. Linux alone tells. */
@@ -102,20 +93,16 @@ function statOf(pid: number): { readonly state: string; readonly began: string }
   if (stat === undefined || boot === undefined) return undefined;
   // Fields 3 and 22; the second one, the name in brackets, may hold spaces and brackets itself.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return { state: fields[0] ?? "", began: `${boot.trim()}:${fields[19] ?? ""}` };
+  // Short, since file systems keep a link of less than 60 bytes without a block of its own.
+  return { state: fields[0] ?? "", began: `${boot.slice(0, 8)},${fields[19] ?? ""}` };
 }
 
-/** A lock that cannot be read has no owner. */
-function readOwner(path: string): Owner | undefined {
+/** `""` when there is none, or something else has its name. */
+function readOwner(path: string): string {
   try {
-    const owner: unknown = JSON.parse(readText(path) ?? "");
-    if (typeof owner !== "object" || owner === null || !("pid" in owner) || !("began" in owner)) return undefined;
-    const { pid, began } = owner;
-    return typeof pid === "number" && Number.isSafeInteger(pid) && pid > 0 && typeof began === "string"
-      ? { pid, began }
-      : undefined;
+    return readlinkSync(path);
   } catch {
-    return undefined;
+    return "";
   }
 }
 

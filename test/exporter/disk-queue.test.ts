@@ -26,7 +26,12 @@ function open(folder: string, overrides: Partial<DiskQueueOptions> = {}): DiskQu
 
 /** A process that is gone: its lock names a number that no process has. */
 function abandon(folder: string): void {
-  fs.writeFileSync(join(folder, "lock"), JSON.stringify({ pid: 2 ** 22 + 1, began: "" }));
+  lockAs(folder, "4194305,");
+}
+
+function lockAs(folder: string, owner: string): void {
+  fs.rmSync(join(folder, "lock"), { force: true });
+  fs.symlinkSync(owner, join(folder, "lock"));
 }
 
 /** What a killed process leaves behind, opened by the next one. */
@@ -440,6 +445,25 @@ test("on a disk that is full a record fails and tears nothing; with space again 
   await queue.close();
 });
 
+test("a queue on a full disk opens, since what it holds must go before there is space again", async (context) => {
+  const folder = tmpfs(context, "1m");
+  if (folder === undefined) return;
+  const queue = open(join(folder, "queue"), { segmentBytes: 100_000 });
+  await put(queue, ...numbered(20));
+  await queue.close();
+  abandon(join(folder, "queue"));
+  const filler = fs.openSync(join(folder, "filler"), "w");
+  assert.throws(() => {
+    for (;;) fs.writeSync(filler, Buffer.alloc(4_096, "x"));
+  }, /ENOSPC/);
+  fs.closeSync(filler);
+  const next = open(join(folder, "queue"), { segmentBytes: 100_000 });
+  assert.equal(next.append(Buffer.from("x")).status, "failed");
+  assert.deepEqual(drain(next), numbered(20));
+  await until(() => next.append(Buffer.from("x")).status === "queued");
+  await next.close();
+});
+
 test("a folder that is in use is refused with the number of the process that has it", async () => {
   const folder = freshFolder();
   const queue = open(folder);
@@ -457,16 +481,10 @@ test("a folder that is in use is refused with the number of the process that has
 });
 
 test("the lock of a process that is gone is taken over, also when another process has its number now", async () => {
-  for (const owner of [
-    JSON.stringify({ pid: 2 ** 22 + 1, began: "" }),
-    JSON.stringify({ pid: process.ppid, began: "another boot:1" }),
-    JSON.stringify({ pid: process.pid, began: "another boot:1" }),
-    "",
-    "{",
-  ]) {
+  for (const owner of ["4194305,", `${process.ppid},another,1`, `${process.pid},another,1`, "nobody", "-1,"]) {
     const folder = freshFolder();
     fs.mkdirSync(folder);
-    fs.writeFileSync(join(folder, "lock"), owner);
+    lockAs(folder, owner);
     await open(folder).close();
     assert.deepEqual(
       fs.readdirSync(folder).filter((name) => name.startsWith("lock")),
@@ -480,7 +498,9 @@ test("files are for their owner alone, and a link is not followed", async () => 
   const queue = open(folder);
   await put(queue, "secret");
   assert.equal(fs.statSync(folder).mode & 0o777, 0o700);
-  for (const name of fs.readdirSync(folder)) assert.equal(fs.statSync(join(folder, name)).mode & 0o777, 0o600, name);
+  const files = fs.readdirSync(folder).filter((name) => name !== "lock");
+  assert.equal(files.length, 2);
+  for (const name of files) assert.equal(fs.statSync(join(folder, name)).mode & 0o777, 0o600, name);
   await queue.close();
   const linked = freshFolder();
   fs.mkdirSync(linked);
