@@ -112,6 +112,7 @@ export function openDiskQueue(options: DiskQueueOptions): DiskQueue {
   /** What still uses the open files. */
   const background = new Set<Promise<unknown>>();
   let isClosed = false;
+  let closing: Promise<void> | undefined;
 
   function countLost(records: number, where: string): void {
     if (records <= 0) return;
@@ -286,7 +287,7 @@ export function openDiskQueue(options: DiskQueueOptions): DiskQueue {
   /** What was not committed leaves the queue: its writers are told that it was not taken, and may write it again. */
   function refuse(error: Error): void {
     telemetry.logLimited("error", `queue:sync:${folder}`, `cannot sync ${folder}: ${error.message}`);
-    tail = undefined;
+    endTail();
     for (const segment of unsynced) {
       const { fd, syncedSize } = segment;
       bytes -= segment.size - syncedSize;
@@ -314,6 +315,18 @@ export function openDiskQueue(options: DiskQueueOptions): DiskQueue {
       await syncing;
     }
     return refusals.find(({ from, to }) => sequence >= from && sequence < to)?.error;
+  }
+
+  async function close(): Promise<void> {
+    isClosed = true;
+    await commit();
+    endTail();
+    closeReader();
+    await Promise.all(background);
+    await position.sync();
+    position.close();
+    if (folderFd !== undefined) closeSync(folderFd);
+    lock.release();
   }
 
   countLost(found.lostAtEnd, segments.at(-1)?.name.file ?? "");
@@ -346,17 +359,9 @@ export function openDiskQueue(options: DiskQueueOptions): DiskQueue {
     get lostRecords() {
       return lostRecords;
     },
-    async close() {
-      if (isClosed) return;
-      isClosed = true;
-      await commit();
-      endTail();
-      closeReader();
-      await Promise.all(background);
-      await position.sync();
-      position.close();
-      if (folderFd !== undefined) closeSync(folderFd);
-      lock.release();
+    close() {
+      closing ??= close();
+      return closing;
     },
   };
 }

@@ -385,8 +385,34 @@ test("after a failed sync its records are not in the queue, their writers know, 
   assert.match(String(await queue.commit(second.sequence)), /EIO/);
   assert.equal(failed.length, 1);
   assert.equal(segmentsOf(folder).length, 2);
+  assert.equal(queue.length, 2);
   assert.deepEqual(drain(queue), ["kept", "after"]);
   assert.equal(queue.lostRecords, 0);
+  await queue.close();
+});
+
+test("a new file in which nothing could be written does not stop the reader when the sync of the old one fails", async () => {
+  let isBroken = false;
+  const broken = (): Error => Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+  const writevSync: typeof fs.writevSync = (fd, buffers, position) => {
+    if (isBroken && buffers.length > 1) throw broken();
+    return fs.writevSync(fd, buffers, position);
+  };
+  const fdatasync = ((fd: number, done: (error: Error | null) => void) => {
+    if (isBroken) setImmediate(done, broken());
+    else fs.fdatasync(fd, done);
+  }) as typeof fs.fdatasync;
+  const queue = open(freshFolder(), { fileSystem: { ...fs, writevSync, fdatasync } });
+  await put(queue, "kept");
+  const outcome = queue.append(Buffer.alloc(300));
+  isBroken = true;
+  assert.equal(queue.append(Buffer.alloc(300)).status, "failed"); // in a segment of its own
+  assert.ok(outcome.status === "queued");
+  assert.match(String(await queue.commit(outcome.sequence)), /EIO/);
+  isBroken = false;
+  await put(queue, "after");
+  assert.deepEqual(drain(queue), ["kept", "after"]);
+  assert.deepEqual([queue.length, queue.lostRecords], [0, 0]);
   await queue.close();
 });
 
