@@ -99,7 +99,7 @@ export interface ForwarderStats {
   readonly retries: number;
 }
 
-export type ForwardDropReason = "queue_full" | "expired" | "rejected_downstream" | "corrupt";
+export type ForwardDropReason = Extract<DropReason, "queue_full" | "expired" | "rejected_downstream" | "corrupt">;
 
 /** Throws an Error, without the URL or a header's value in it, when a URL or a header is not allowed. */
 export function createForwarder(options: ForwarderOptions): Forwarder {
@@ -121,15 +121,10 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   let forwardedItems = 0;
   const droppedItems = { queue_full: 0, expired: 0, rejected_downstream: 0, corrupt: 0 };
 
-  function countDropped(signal: OtlpSignal, reason: ForwardDropReason & DropReason, items: number): void {
+  function countDropped(signal: OtlpSignal, reason: ForwardDropReason, items: number): void {
     if (items <= 0) return;
     droppedItems[reason] += items;
     telemetry.dropped(SIGNALS[signal], reason, items);
-  }
-
-  function countForwarded(signal: OtlpSignal, items: number): void {
-    forwardedItems += items;
-    telemetry.forwarded(SIGNALS[signal], items);
   }
 
   /** By the time that is left, not by the clock at each turn: the clock may stand or be set back. */
@@ -157,39 +152,57 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
 
   /** False when it was stopped before it was done: the item is then to be sent anew. */
   async function deliver(item: StoredItem): Promise<boolean> {
-    const { signal } = item;
     const parts: Part[] = [{ body: tagged(item), itemCount: item.itemCount, isWhole: true }];
     for (let [part] = parts; part !== undefined; [part] = parts) {
       const result = await send(item, part.body);
-      if (result.status === "aborted") return false;
-      if (result.status === "delivered") {
-        const rejected = Math.min(result.rejectedItems, part.itemCount);
-        if (rejected > 0) warn(signal, `did not take ${rejected} of ${part.itemCount} items`);
-        countForwarded(signal, part.itemCount - rejected);
-        countDropped(signal, "rejected_downstream", rejected);
-      } else if (result.status === "refused") {
-        const halves = result.statusCode === TOO_LARGE && part.isWhole ? halvesOf(item, part.body) : undefined;
-        if (halves !== undefined) {
-          parts.splice(0, 1, ...halves);
-          continue;
-        }
-        warn(signal, `refused a request: HTTP ${result.statusCode}`);
-        countDropped(signal, "rejected_downstream", part.itemCount);
-        writeDeadLetter(item, part, result.statusCode);
-      } else {
-        const isExpired = nowMillis() - item.receivedUnixMillis >= maxAgeMillis;
-        warn(signal, isExpired ? `was away for too long: ${result.reason}` : `is away: ${result.reason}`);
-        if (isExpired) countDropped(signal, "expired", part.itemCount);
-        else retries += 1;
-        if (isExpired) parts.shift();
-        await backOff(result.retryAfterMillis);
-        if (stopping.signal.aborted && parts.length > 0) return false;
-        continue;
+      switch (result.status) {
+        case "aborted":
+          return false;
+        case "delivered":
+          failures = 0;
+          countDelivered(item.signal, part, result.rejectedItems);
+          parts.shift();
+          break;
+        case "refused":
+          failures = 0;
+          parts.splice(0, 1, ...afterRefusal(item, part, result.statusCode));
+          break;
+        case "retryable":
+          if (isGivenUp(item, part, result.reason)) parts.shift();
+          await backOff(result.retryAfterMillis);
+          if (stopping.signal.aborted && parts.length > 0) return false;
+          break;
+        default:
+          result satisfies never;
       }
-      failures = 0;
-      parts.shift();
     }
     return true;
+  }
+
+  function countDelivered(signal: OtlpSignal, { itemCount }: Part, rejectedItems: number): void {
+    const rejected = Math.min(rejectedItems, itemCount);
+    if (rejected > 0) warn(signal, `did not take ${rejected} of ${itemCount} items`);
+    forwardedItems += itemCount - rejected;
+    telemetry.forwarded(SIGNALS[signal], itemCount - rejected);
+    countDropped(signal, "rejected_downstream", rejected);
+  }
+
+  /** What is to be sent in place of the part. */
+  function afterRefusal(item: StoredItem, part: Part, statusCode: number): readonly Part[] {
+    const halves = statusCode === TOO_LARGE && part.isWhole ? halvesOf(item, part.body) : undefined;
+    if (halves !== undefined) return halves;
+    warn(item.signal, `refused a request: HTTP ${statusCode}`);
+    countDropped(item.signal, "rejected_downstream", part.itemCount);
+    writeDeadLetter(item, part, statusCode);
+    return [];
+  }
+
+  function isGivenUp(item: StoredItem, part: Part, reason: string): boolean {
+    const isExpired = nowMillis() - item.receivedUnixMillis >= maxAgeMillis;
+    warn(item.signal, isExpired ? `was away for too long: ${reason}` : `is away: ${reason}`);
+    if (isExpired) countDropped(item.signal, "expired", part.itemCount);
+    else retries += 1;
+    return isExpired;
   }
 
   async function send(item: StoredItem, body: Buffer): ReturnType<OtlpPoster["post"]> {
