@@ -309,6 +309,22 @@ export interface ErrorExporter {
   shutdown(): Promise<void>;
 }
 
+export type OtlpSignal = "traces" | "logs";
+export type OtlpEncoding = "protobuf" | "json";
+
+/** Where a span or log record stands in its request, by the order of the wire: `resourceSpans[0].scopeSpans[1].spans[2]`. */
+export interface Place {
+  readonly resource: number;
+  readonly scope: number;
+  readonly item: number;
+}
+
+/** What a span or log record of a request is to say as well when the request is passed on. */
+export interface ItemTags {
+  readonly place: Place;
+  readonly attributes: readonly (readonly [key: string, value: string])[];
+}
+
 /** What a rule of the user is held against: globs; all fields that are given must match. */
 export interface RuleMatch {
   readonly type?: string | undefined;

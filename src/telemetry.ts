@@ -43,6 +43,9 @@ export const DROP_REASONS = [
   "refused",
   "shutdown",
   "export_failed",
+  "expired",
+  "rejected_downstream",
+  "corrupt",
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 

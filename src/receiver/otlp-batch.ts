@@ -5,17 +5,7 @@
  *   body ──read──► TraceBatch { spanCount, requests (columns by kind), spans (objects, the few that matter) }
  *            └───► LogBatch   { logCount, logs (objects, the few that matter) }
  */
-import type { Attributes, LogRecord, RequestGroup, Resource, SpanRecord } from "../event";
-
-export type OtlpSignal = "traces" | "logs";
-export type OtlpEncoding = "protobuf" | "json";
-
-/** Where a span or log record stands in its request, by the order of the wire: `resourceSpans[0].scopeSpans[1].spans[2]`. */
-export interface Place {
-  readonly resource: number;
-  readonly scope: number;
-  readonly item: number;
-}
+import type { Attributes, LogRecord, Place, RequestGroup, Resource, SpanRecord } from "../event";
 
 export interface ReceivedSpan {
   readonly resource: Resource;

@@ -6,8 +6,7 @@
  *               BadRequest { field_violations = 1 { field = 1, description = 2 } }
  *               RetryInfo  { retry_delay = 1 { seconds = 1, nanos = 2 } }
  */
-import type { JsonObject } from "../event";
-import type { OtlpEncoding, OtlpSignal } from "./otlp-batch";
+import type { JsonObject, OtlpEncoding, OtlpSignal } from "../event";
 
 /** A request as it is handed on: its body inflated, within the limits, not yet looked into. */
 export interface OtlpRequest {

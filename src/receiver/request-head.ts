@@ -1,7 +1,7 @@
 /** What can be said of an OTLP request before its body is read: where it goes, in which encodings, or why it is refused. */
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
-import type { OtlpEncoding, OtlpSignal } from "./otlp-batch";
+import type { OtlpEncoding, OtlpSignal } from "../event";
 import { type Refusal, UNAUTHENTICATED } from "./otlp-response";
 import { announcedLength, type ContentEncoding, contentEncodingOf } from "./request-body";
 
