@@ -144,7 +144,8 @@ export function encode(type: protobuf.Type, request: Message): Uint8Array {
 
 /** The JSON mapping of OTLP: ids as hex digits, other bytes as base64. */
 export function toJson(request: Message): string {
-  return JSON.stringify(request, (name, given: unknown) => {
+  return JSON.stringify(request, function (this: Message, name) {
+    const given = this[name]; // a Buffer is still one here
     if (typeof given === "number" && !Number.isFinite(given)) return String(given);
     if (!(given instanceof Uint8Array)) return given;
     return Buffer.from(given).toString(name === "bytesValue" ? "base64" : "hex");
