@@ -32,7 +32,7 @@ import {
   unixMillis,
   type ValueBudget,
 } from "./otlp-values";
-import { fieldEnd, tagAt, uint32At, varintEnd, varintInt32, varintInt64 } from "./protobuf-wire";
+import { fieldEnd, tagAt, uint32At, varintEnd, varintInt32, varintInt64, varintNumber } from "./protobuf-wire";
 
 /** The Span at [from, end). */
 export function decodeSpan(bytes: Buffer, from: number, end: number): SpanRecord {
@@ -128,8 +128,9 @@ export const RESOURCE_ATTRIBUTES = 0x0a;
 /** The bytes as lower-case hex digits; `""` for what is no valid id: of another length, or all zero. */
 export function idText(bytes: Buffer, at: number, end: number, length: number): string {
   if (end - at !== length) return "";
-  const id = bytes.toString("hex", at, end);
-  return /^0+$/.test(id) ? "" : id;
+  let first = at;
+  while (first < end && bytes[first] === 0) first++;
+  return first === end ? "" : bytes.toString("hex", at, end);
 }
 
 /** Between the times at two positions, of which -1 stands for none. */
@@ -216,7 +217,7 @@ function mergeValue(
     const at = (tag & 7) === 2 ? varintEnd(bytes, start, end) : start;
     pos = stop;
     if (tag === ANY_VALUE.string) value = keptText(bytes.toString("utf8", at, stop), maxText);
-    else if (tag === ANY_VALUE.int) value = integerValue(varintInt64(bytes, at, stop));
+    else if (tag === ANY_VALUE.int) value = int64Value(bytes, at, stop);
     else if (tag === ANY_VALUE.bool) value = varintInt64(bytes, at, stop) !== 0n;
     else if (tag === ANY_VALUE.double) value = doubleValue(bytes.readDoubleLE(at));
     else if (tag === ANY_VALUE.bytes) value = bytesText(bytes.subarray(at, stop), maxText);
@@ -224,6 +225,11 @@ function mergeValue(
     else if (tag === ANY_VALUE.keyValueList) value = addEntries(bytes, at, stop, value, budget);
   }
   return value;
+}
+
+/** Seven bytes hold 49 bits: most integers need no BigInt. */
+function int64Value(bytes: Uint8Array, at: number, end: number): number | string {
+  return end - at <= 7 ? varintNumber(bytes, at, end) : integerValue(varintInt64(bytes, at, end));
 }
 
 function addItems(

@@ -135,20 +135,19 @@ export function scanSpan(bytes: Uint8Array, from: number, end: number, scan: Spa
   scan.oldStatusCode = -1;
   let pos = from;
   while (pos < end) {
-    const short = shortAttributeEnd(bytes, pos, end);
-    if (short > 0) {
-      const meaning = shortMeaning(bytes, pos + 2, short);
-      if (meaning !== UNASKED && !noteAttribute(bytes, meaning, pos + 2, short, scan)) isPlain = false;
-      pos = short;
-      continue;
+    // Tags and lengths of one byte, which nearly all are, are read on the spot.
+    let tag = bytes[pos] ?? 0;
+    let start = pos + 1;
+    if (tag >= 0x80 || tag < 8) {
+      start = varintEnd(bytes, pos, end);
+      tag = tagAt(bytes, pos, start);
     }
-    const start = varintEnd(bytes, pos, end);
-    const tag = tagAt(bytes, pos, start);
     if ((tag & 7) === 2) {
-      const content = varintEnd(bytes, start, end);
-      pos = contentEnd(bytes, start, content, end);
+      const length = start < end ? (bytes[start] ?? 0) : 0x80;
+      const content = length < 0x80 ? start + 1 : varintEnd(bytes, start, end);
+      pos = length <= end - content && length < 0x80 ? content + length : contentEnd(bytes, start, content, end);
       if (tag === SPAN.attributes) {
-        const meaning = checkKeyValue(bytes, content, pos, ITEM_NESTING + 1);
+        const meaning = shortMeaning(bytes, content, pos);
         if (meaning !== UNASKED && !noteAttribute(bytes, meaning, content, pos, scan)) isPlain = false;
       } else if (tag === SPAN.traceId) {
         scan.traceIdAt = pos - content === TRACE_ID_BYTES ? content : -1;
@@ -175,32 +174,25 @@ export function scanSpan(bytes: Uint8Array, from: number, end: number, scan: Spa
   return isPlain;
 }
 
-/** The end of the attribute of a span that begins at `pos`; 0 for any other field, and for one of 128 bytes and more. */
-function shortAttributeEnd(bytes: Uint8Array, pos: number, end: number): number {
-  if (end - pos < 6 || bytes[pos] !== SPAN.attributes) return 0;
-  const length = bytes[pos + 1] ?? 0;
-  return length < 4 || length >= 0x80 || length > end - pos - 2 ? 0 : pos + 2 + length;
-}
-
-/** As checkKeyValue does, for one of less than 128 bytes; most of a body is of these. */
+/** As checkKeyValue does, without calls for an attribute of less than 128 bytes: most of a body is of these. */
 function shortMeaning(bytes: Uint8Array, from: number, end: number): number {
+  if (end - from < 4 || end - from >= 0x80) return checkKeyValue(bytes, from, end, ITEM_NESTING + 1);
   const keyLength = bytes[from + 1] ?? 0;
   const value = from + keyLength + 4;
   if (
-    value <= end &&
-    bytes[from] === KEY_VALUE.key &&
-    bytes[value - 2] === KEY_VALUE.value &&
-    bytes[value - 1] === end - value
+    value > end ||
+    bytes[from] !== KEY_VALUE.key ||
+    bytes[value - 2] !== KEY_VALUE.value ||
+    bytes[value - 1] !== end - value
   ) {
-    const length = end - value - 2;
-    if (length < 0 || bytes[value] !== ANY_VALUE.string || bytes[value + 1] !== length) {
-      checkAnyValue(bytes, value, end, ITEM_NESTING + 2);
-    }
-    return keyLength > LONGEST_KEY || ((ASKED_LENGTHS >> keyLength) & 1) === 0
-      ? UNASKED
-      : meaningOf(bytes, from + 2, keyLength);
+    return checkKeyValue(bytes, from, end, ITEM_NESTING + 1);
   }
-  return checkKeyValue(bytes, from, end, ITEM_NESTING + 1);
+  const length = end - value - 2;
+  if (length < 0 || bytes[value] !== ANY_VALUE.string || bytes[value + 1] !== length) {
+    checkAnyValue(bytes, value, end, ITEM_NESTING + 2);
+  }
+  if (keyLength > LONGEST_KEY || ((ASKED_LENGTHS >> keyLength) & 1) === 0) return UNASKED;
+  return meaningOf(bytes, from + 2, keyLength);
 }
 
 /** True when the LogRecord at [from, end) plainly tells of no exception. */

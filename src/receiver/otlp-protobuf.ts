@@ -8,7 +8,7 @@
  *                                  └ Resource, decoded when it is asked for     └───► else decoded, and judged
  */
 import type { Attributes, Resource } from "../event";
-import { hashBytes, sameBytes } from "./known-bytes";
+import { createTextReader, hashBytes, sameBytes } from "./known-bytes";
 import type { LogBatch, ReceivedLog, ReceivedSpan, TraceBatch } from "./otlp-batch";
 import {
   decodeLog,
@@ -21,7 +21,6 @@ import {
 import { checkMessage, emptySpanScan, ITEM_NESTING, type SpanScan, scanLog, scanSpan } from "./otlp-protobuf-scan";
 import {
   isWorthKeeping,
-  keptLabel,
   requestOf,
   routeLabel,
   type TraceReadOptions,
@@ -171,6 +170,8 @@ interface KnownRequests {
   groupOf(service: string, scan: SpanScan): OpenGroup<number>;
 }
 
+const readLabel = createTextReader();
+
 /** Slots; what does not find its own takes the way over the texts, and the slot. */
 const KNOWN_REQUESTS = 256;
 
@@ -204,8 +205,8 @@ function createKnownRequests(bytes: Buffer, groups: RequestGroups<number>): Know
       ) {
         return known.group;
       }
-      const method = keptLabel(bytes.toString("utf8", methodAt, methodEnd));
-      const route = routeLabel(bytes.toString("utf8", routeAt, routeEnd));
+      const method = readLabel(bytes, methodAt, methodEnd);
+      const route = routeLabel(readLabel(bytes, routeAt, routeEnd));
       const group = groups.groupOf(service, { method, route, statusCode }, scan.traceIdAt);
       slots[slot] = { group, methodAt, methodEnd, routeAt, routeEnd };
       return group;

@@ -29,9 +29,13 @@ export function createRequestGroups<Trace>(): RequestGroups<Trace> {
       return group;
     },
     finish(traceIdOf) {
-      return Array.from(groups.values(), ({ slowestMillis, slowestTrace, ...group }) => ({
-        ...group,
-        slowestTraceId: traceIdOf(slowestTrace),
+      return Array.from(groups.values(), (group) => ({
+        service: group.service,
+        method: group.method,
+        route: group.route,
+        statusCode: group.statusCode,
+        durationsMillis: group.durationsMillis,
+        slowestTraceId: traceIdOf(group.slowestTrace),
       }));
     },
   };
