@@ -1,13 +1,15 @@
 #!/usr/bin/env node
 /** The `seismo` command: the only file that exits or prints. */
 import { hostname } from "node:os";
-import { parseArgs } from "node:util";
+import { type ParseArgsConfig, parseArgs } from "node:util";
+import type { Config, ConfigProblem } from "./config";
 import { describeProblems, loadConfig } from "./config";
 import { VERSION } from "./version";
 
 const USAGE = `Usage: seismo <command> [options]
 
 Commands:
+  collect          takes OTLP and error reports, counts and passes on (seismo collect --help)
   check [FILE]     validates the configuration (FILE, else SEISMO_CONFIG or seismo.config.*, and the environment)
 
 Options:
@@ -17,57 +19,165 @@ Options:
 To watch a service:  node --require seismo/register app.js
 `;
 
-/** Exit codes: 0 done, 1 the configuration is wrong, 2 the command line is wrong. */
-function main(args: readonly string[]): number {
+const COLLECT_USAGE = `Usage: seismo collect [options]
+
+Takes OTLP over HTTP (POST /v1/traces, /v1/logs) and error reports (POST /api/report-error), writes every error to the
+journal, serves /metrics, and passes OTLP on when an endpoint is set. Stops on SIGTERM and SIGINT when all is written.
+
+Options:
+  --config FILE       configuration (else SEISMO_CONFIG or seismo.config.*)
+  --host HOST         address of API and metrics (127.0.0.1)
+  --port PORT         of API and metrics (8080)
+  --otlp-host HOST    address of OTLP (127.0.0.1)
+  --otlp-port PORT    of OTLP/HTTP (4318)
+  --grpc-port PORT    of OTLP/gRPC, usually 4317 (off)
+  --forward URL       where OTLP goes on to
+  -h, --help          shows this text
+
+Each is also an option of the configuration and a variable of the environment: docs/configuration.md.
+`;
+
+/** The variables that the options of `collect` stand for; the command line wins. */
+const COLLECT_OPTIONS: { readonly [option: string]: string } = {
+  config: "SEISMO_CONFIG",
+  host: "SEISMO_HOST",
+  port: "SEISMO_PORT",
+  "otlp-host": "SEISMO_OTLP_HOST",
+  "otlp-port": "SEISMO_OTLP_PORT",
+  "grpc-port": "SEISMO_OTLP_GRPC_PORT",
+  forward: "SEISMO_FORWARD_ENDPOINT",
+};
+
+/** The longest that a collector takes to stop. */
+const STOP_MILLIS = 9_000;
+const EXIT = { done: 0, failed: 1, misused: 2 } as const;
+
+async function main(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args;
   switch (command) {
     case undefined:
       process.stderr.write(USAGE);
-      return 2;
+      return EXIT.misused;
     case "-h":
     case "--help":
     case "help":
       process.stdout.write(USAGE);
-      return 0;
+      return EXIT.done;
     case "-v":
     case "--version":
       process.stdout.write(`${VERSION}\n`);
-      return 0;
+      return EXIT.done;
     case "check":
       return check(rest);
+    case "collect":
+      return await collect(rest);
     default:
-      return misused(`unknown command "${command}"`);
+      return misused(`unknown command "${command}"`, USAGE);
   }
 }
 
 function check(args: readonly string[]): number {
-  let positionals: readonly string[];
+  const given = parse(args, {}, USAGE);
+  if (typeof given === "number") return given;
+  const [file, ...more] = given.positionals;
+  if (more.length > 0) return misused("check takes one file", USAGE);
+  const { problems } = configuration(file === undefined ? {} : { SEISMO_CONFIG: file });
+  complain(problems);
+  process.stdout.write(problems.length === 0 ? "configuration is valid\n" : `${problems.length} faults\n`);
+  return problems.length === 0 ? EXIT.done : EXIT.failed;
+}
+
+async function collect(args: readonly string[]): Promise<number> {
+  const given = parse(
+    args,
+    Object.fromEntries(Object.keys(COLLECT_OPTIONS).map((name) => [name, { type: "string" }])),
+    COLLECT_USAGE,
+  );
+  if (typeof given === "number") return given;
+  if (given.positionals.length > 0) return misused(`unexpected "${given.positionals[0]}"`, COLLECT_USAGE);
+  const overrides = Object.entries(COLLECT_OPTIONS).flatMap(([option, variable]) => {
+    const value = given.values[option];
+    return typeof value === "string" ? [[variable, value] as const] : [];
+  });
+  const { config, problems } = configuration(Object.fromEntries(overrides));
+  if (problems.length > 0) {
+    complain(problems);
+    return EXIT.failed;
+  }
+  return await runCollector(config);
+}
+
+async function runCollector(config: Config): Promise<number> {
+  // Loaded only here: the other commands have no use for servers.
+  const { createCollector } = require("./collector") as typeof import("./collector");
+  const collector = createCollector(config);
+  const started = await collector.start();
+  if (started.status === "failed") {
+    process.stderr.write(`seismo: ${started.message}\n`);
+    return EXIT.failed;
+  }
+  process.stdout.write(
+    `seismo ${VERSION} collects\n` +
+      `  OTLP/HTTP   ${started.otlpUrl}\n` +
+      (started.grpcAddress === undefined ? "" : `  OTLP/gRPC   ${started.grpcAddress}\n`) +
+      `  reports     ${started.apiUrl}/api/report-error\n` +
+      `  metrics     ${started.apiUrl}/metrics\n` +
+      `  journal     ${config.journal.path}\n` +
+      (config.forward.endpoint === undefined ? "" : `  passes on   ${started.forwardsTo}\n`),
+  );
+  const signal = await stopSignal();
+  process.stdout.write(`${signal}: writing what is left; a second signal ends it at once\n`);
+  const again = stopSignal().then(() => "again" as const);
+  const ended = await Promise.race([collector.stop(STOP_MILLIS).then(() => "stopped" as const), again]);
+  return ended === "stopped" ? EXIT.done : EXIT.failed;
+}
+
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    const onSignal = (signal: NodeJS.Signals): void => {
+      process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
+      resolve(signal);
+    };
+    process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+  });
+}
+
+interface Given {
+  readonly values: { readonly [option: string]: string | boolean | (string | boolean)[] | undefined };
+  readonly positionals: readonly string[];
+}
+
+/** A number is the exit code: help was asked for, or the options are wrong. */
+function parse(
+  args: readonly string[],
+  options: NonNullable<ParseArgsConfig["options"]>,
+  usage: string,
+): Given | number {
   try {
-    const parsed = parseArgs({
+    const given = parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { help: { type: "boolean", short: "h" } },
+      options: { ...options, help: { type: "boolean", short: "h" } },
     });
-    if (parsed.values.help === true) {
-      process.stdout.write(USAGE);
-      return 0;
-    }
-    positionals = parsed.positionals;
+    if (given.values["help"] !== true) return given;
+    process.stdout.write(usage);
+    return EXIT.done;
   } catch (error) {
-    return misused(error instanceof Error ? error.message : String(error));
+    return misused(error instanceof Error ? error.message : String(error), usage);
   }
-  if (positionals.length > 1) return misused("check takes one file");
-  const [file] = positionals;
-  const env = file === undefined ? process.env : { ...process.env, SEISMO_CONFIG: file };
-  const { problems } = loadConfig({ env, cwd: process.cwd(), hostname: hostname() });
+}
+
+function configuration(overrides: { readonly [variable: string]: string }): ReturnType<typeof loadConfig> {
+  return loadConfig({ env: { ...process.env, ...overrides }, cwd: process.cwd(), hostname: hostname() });
+}
+
+function complain(problems: readonly ConfigProblem[]): void {
   for (const line of describeProblems(problems)) process.stderr.write(`${line}\n`);
-  process.stdout.write(problems.length === 0 ? "configuration is valid\n" : `${problems.length} faults\n`);
-  return problems.length === 0 ? 0 : 1;
 }
 
-function misused(message: string): number {
-  process.stderr.write(`seismo: ${message}\n\n${USAGE}`);
-  return 2;
+function misused(message: string, usage: string): number {
+  process.stderr.write(`seismo: ${message}\n\n${usage}`);
+  return EXIT.misused;
 }
 
-process.exitCode = main(process.argv.slice(2));
+void main(process.argv.slice(2)).then((code) => process.exit(code));

@@ -46,6 +46,7 @@ export const DROP_REASONS = [
   "expired",
   "rejected_downstream",
   "corrupt",
+  "duplicate",
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 

@@ -117,6 +117,7 @@ export function openDiskQueue(options: DiskQueueOptions): DiskQueue {
   function countLost(records: number, where: string): void {
     if (records <= 0) return;
     lostRecords += records;
+    telemetry.received(signal, records);
     telemetry.dropped(signal, "corrupt", records);
     telemetry.logLimited("warning", `queue:lost:${folder}`, `${records} records are lost in ${join(folder, where)}`);
   }

@@ -28,6 +28,8 @@ export interface ForwardItem {
 export interface StoredItem extends ForwardItem {
   /** By the wall clock, since it outlives processes. */
   readonly receivedUnixMillis: number;
+  /** The process that took it, by a name of its own: what another took is new to the books of this one. */
+  readonly writer: string;
 }
 
 export function encodeItem({ body, ...head }: StoredItem): readonly Buffer[] {
@@ -53,6 +55,7 @@ const HEAD = z.object({
   encoding: z.enum(["protobuf", "json"]),
   itemCount: INDEX,
   receivedUnixMillis: z.number(),
+  writer: z.string(),
   tags: z.array(
     z.object({
       place: z.object({ resource: INDEX, scope: INDEX, item: INDEX }),

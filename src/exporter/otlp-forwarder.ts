@@ -10,12 +10,13 @@
  * is refused for good never stands in the way of those behind it. Answers that got lost are asked for again, so a
  * receiver may see a request twice.
  */
+import { randomUUID } from "node:crypto";
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
 import type { ErrorOrigin, ItemTags, OtlpEncoding, OtlpSignal } from "../event";
-import { createAppendFile, type DropReason, type Telemetry } from "../telemetry";
+import { createAppendFile, type DropReason, type Signal, type Telemetry } from "../telemetry";
 import type { AppendOutcome, DiskQueue } from "./disk-queue";
 import { decodeItem, encodeItem, type ForwardItem, type PendingTags, type StoredItem } from "./forward-record";
 import { createPoster, type OtlpPoster } from "./otlp-post";
@@ -74,11 +75,14 @@ export type OtlpUrls = { readonly [signal in OtlpSignal]: string };
 export interface Forwarder {
   /**
    * Takes the item into the queue. Of outcome `full` its spans or log records are counted as dropped (`queue_full`) and
-   * nothing that is queued is touched; of `failed` nothing is counted, so that the caller can refuse the request.
+   * nothing that is queued is touched; of `failed` nothing is counted, so that the caller can refuse the request. What is
+   * queued is counted as received when it is committed.
    */
   enqueue(item: ForwardItem): AppendOutcome;
   /** As that of the queue. What is committed is sent. */
   commit(sequence?: number): Promise<Error | undefined>;
+  /** Spans and log records that are neither forwarded nor dropped. */
+  waiting(): readonly { readonly signal: Signal; readonly count: number }[];
   stats(): ForwarderStats;
   start(): void;
   /** Sends what is queued for as long as that, unless the receiver is away; what is left stays on disk. */
@@ -121,9 +125,34 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   let forwardedItems = 0;
   const droppedItems = { queue_full: 0, expired: 0, rejected_downstream: 0, corrupt: 0 };
 
+  // The books: what is committed is received and waits; then it is forwarded or dropped.
+  const writer = randomUUID();
+  const waiting = { traces: 0, logs: 0 };
+  const uncommitted = new Map<number, Pick<ForwardItem, "signal" | "itemCount">>();
+  let takenOver: Buffer | undefined;
+
+  function countReceived({ signal, itemCount }: Pick<ForwardItem, "signal" | "itemCount">): void {
+    telemetry.received(SIGNALS[signal], itemCount);
+    waiting[signal] += itemCount;
+  }
+
+  /** Once for a record, however often it is tried. */
+  function takeOver(record: Buffer, item: StoredItem): void {
+    if (item.writer === writer || record === takenOver) return;
+    takenOver = record;
+    countReceived(item);
+  }
+
+  function countForwarded(signal: OtlpSignal, items: number): void {
+    forwardedItems += items;
+    waiting[signal] -= items;
+    telemetry.forwarded(SIGNALS[signal], items);
+  }
+
   function countDropped(signal: OtlpSignal, reason: ForwardDropReason, items: number): void {
     if (items <= 0) return;
     droppedItems[reason] += items;
+    waiting[signal] -= items;
     telemetry.dropped(SIGNALS[signal], reason, items);
   }
 
@@ -182,8 +211,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   function countDelivered(signal: OtlpSignal, { itemCount }: Part, rejectedItems: number): void {
     const rejected = Math.min(rejectedItems, itemCount);
     if (rejected > 0) warn(signal, `did not take ${rejected} of ${itemCount} items`);
-    forwardedItems += itemCount - rejected;
-    telemetry.forwarded(SIGNALS[signal], itemCount - rejected);
+    countForwarded(signal, itemCount - rejected);
     countDropped(signal, "rejected_downstream", rejected);
   }
 
@@ -238,10 +266,12 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   async function forward(record: Buffer): Promise<boolean> {
     const item = decodeItem(record);
     if (item === undefined) {
+      countReceived({ signal: "traces", itemCount: 1 });
       countDropped("traces", "corrupt", 1);
       telemetry.logLimited("error", "forward:record", "a queued request was written by another version; it is dropped");
       return true;
     }
+    takeOver(record, item);
     await hold(item);
     return !stopped.signal.aborted && (await deliver(item));
   }
@@ -284,15 +314,30 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
 
   return {
     enqueue(item) {
-      const outcome = queue.append(encodeItem({ ...item, receivedUnixMillis: nowMillis() }));
-      if (outcome.status === "full") countDropped(item.signal, "queue_full", item.itemCount);
+      const { signal, itemCount } = item;
+      const outcome = queue.append(encodeItem({ ...item, receivedUnixMillis: nowMillis(), writer }));
+      if (outcome.status === "queued") uncommitted.set(outcome.sequence, { signal, itemCount });
+      if (outcome.status === "full") {
+        countReceived(item);
+        countDropped(signal, "queue_full", itemCount);
+      }
       return outcome;
     },
     async commit(sequence) {
+      const covered = [...uncommitted.keys()].filter((queued) => queued <= (sequence ?? queued));
       const error = await queue.commit(sequence);
+      for (const queued of covered) {
+        const item = uncommitted.get(queued);
+        uncommitted.delete(queued);
+        if (error === undefined && item !== undefined) countReceived(item);
+      }
       wake?.();
       return error;
     },
+    waiting: () => [
+      { signal: "spans", count: waiting.traces },
+      { signal: "logs", count: waiting.logs },
+    ],
     stats: () => ({
       queuedBytes: queue.bytes,
       capacityBytes: queue.capacityBytes,

@@ -1,0 +1,293 @@
+/**
+ * The collector: OTLP and error reports in, events written and counted, OTLP passed on. Wires its parts, starts them in
+ * the order in which they need each other, and stops them in the reverse one.
+ *
+ *   OTLP/HTTP, OTLP/gRPC ─┐                ┌─► journal
+ *                         ├─► ingest ──────┼─► held events ─► metrics ─► /metrics
+ *   POST /api/report-error┘                └─► queue ─► forwarder ─► OTLP downstream
+ */
+import { randomUUID } from "node:crypto";
+import { parseKeyPairsIntoRecord } from "@opentelemetry/core";
+import { createHeldEvents } from "./collector/held-events";
+import { createIngest } from "./collector/ingest";
+import type { Config } from "./config";
+import type { Resource } from "./event";
+import { openDiskQueue } from "./exporter/disk-queue";
+import { renderExposition } from "./exporter/exposition";
+import { createJournal } from "./exporter/journal";
+import { readJournalTail } from "./exporter/journal-tail";
+import { createForwarder, type Forwarder, otlpUrls } from "./exporter/otlp-forwarder";
+import { createMetrics, type Metrics } from "./exporter/prometheus";
+import { createFrequency } from "./processors/frequency";
+import { createOriginJudge } from "./processors/origin";
+import { redactText } from "./processors/redact";
+import { compileRules } from "./processors/rules";
+import { halve as halveJson } from "./receiver/halve-json";
+import { halve as halveProtobuf } from "./receiver/halve-protobuf";
+import { createOtlpGrpcServer } from "./receiver/otlp-grpc";
+import { createOtlpServer, type OtlpServer } from "./receiver/otlp-server";
+import { addAttributes as tagJson } from "./receiver/tag-json";
+import { addAttributes as tagProtobuf } from "./receiver/tag-protobuf";
+import { createApiServer } from "./server/api-server";
+import type { Readiness } from "./server/routes";
+import { createLogWriter, createTelemetry, type Telemetry } from "./telemetry";
+import { VERSION } from "./version";
+
+export interface Collector {
+  /** Takes work when it resolves with `started`. When a part cannot start, those before it are stopped again. */
+  start(): Promise<CollectorStart>;
+  /** Takes no more work, finishes what is under way, writes and counts all that it was given. At most `graceMillis`. */
+  stop(graceMillis: number): Promise<void>;
+}
+
+export type CollectorStart =
+  | {
+      readonly status: "started";
+      readonly otlpUrl: string;
+      readonly grpcAddress: string | undefined;
+      readonly apiUrl: string;
+      /** Without user and password. */
+      readonly forwardsTo: string | undefined;
+    }
+  | { readonly status: "failed"; readonly message: string };
+
+export function createCollector(config: Config): Collector {
+  const { receiver, server, security } = config;
+  const rules = compileRules({ ...config.errors, redaction: config.redaction });
+  const writer = createLogWriter(config.log);
+  const telemetry = createTelemetry({
+    log: { write: (level, message, fields) => writer.write(level, redactText(message, rules.redaction), fields) },
+  });
+  const token = security.token?.reveal();
+  const newId = (): string => randomUUID();
+  const frequency = createFrequency();
+  const judge = createOriginJudge({ holdMillis: config.origin.holdMillis });
+  const journal = createJournal({
+    path: config.journal.path,
+    maxBytes: config.journal.maxBytes,
+    backupCount: config.journal.backupCount,
+    telemetry,
+  });
+  const metrics: Metrics = createMetrics(
+    {
+      prefix: config.metrics.prefix,
+      resource: { ...COLLECTOR, worker: config.service.worker },
+      maxLabelValues: config.metrics.maxLabelValues,
+      maxSeries: config.metrics.maxSeries,
+      defaultMetrics: config.metrics.nodeMetrics,
+      durationBuckets: config.metrics.durationBucketsSeconds,
+      version: VERSION,
+      topGroups: config.metrics.topGroups,
+    },
+    {
+      telemetry,
+      queues: () => (forwarding === undefined ? [] : [queueOf(forwarding.forwarder)]),
+      waiting: () => [
+        { signal: "errors", count: held.waiting() },
+        ...(forwarding === undefined ? [] : forwarding.forwarder.waiting()),
+      ],
+    },
+  );
+  const held = createHeldEvents({ judge, journal, metrics, telemetry, monotonicMillis: () => performance.now() });
+  let forwarding: Forwarding | undefined;
+  const ready = new Set<string>();
+  const stopping: ((graceMillis: number) => Promise<void>)[] = [];
+
+  /** What the predecessor had written and not counted is counted now, as roots: who could tell more is gone. */
+  function takeOver(): void {
+    const { events, unjudged, corrupt } = readJournalTail(config.journal.path, MAX_TAIL_BYTES);
+    for (const { fingerprint, timeUnixMillis } of events) {
+      if (timeUnixMillis > Date.now() - DAY_MILLIS) frequency.record(fingerprint.id, timeUnixMillis);
+    }
+    const uncounted = unjudged === 0 ? [] : events.slice(-unjudged);
+    telemetry.received("errors", uncounted.length + corrupt);
+    for (const { status } of metrics.export(uncounted)) {
+      if (status === "accepted") telemetry.kept("errors");
+      else telemetry.dropped("errors", "internal_error");
+    }
+    telemetry.dropped("errors", "corrupt", corrupt);
+    const last = uncounted.at(-1);
+    if (last !== undefined) journal.judge({ through: last.id, changed: [] });
+    if (corrupt > 0) telemetry.log("warning", `${corrupt} lines of the journal cannot be read`);
+  }
+
+  async function start(): Promise<CollectorStart> {
+    takeOver();
+    stopping.push(() => journal.shutdown());
+    forwarding = openForwarding(config, telemetry, held.originOf);
+    if (forwarding !== undefined) {
+      forwarding.forwarder.start();
+      stopping.push(forwarding.stop);
+    }
+    // Stopped before the forwarder is, so that what is passed on in the end has its origins.
+    const decisions = setInterval(held.decideDue, DECIDE_INTERVAL_MILLIS);
+    stopping.push(async () => {
+      clearInterval(decisions);
+      held.decideAll();
+    });
+    const ingest = createIngest({
+      rules,
+      frequency,
+      extract: { httpClientErrors: config.errors.httpClientErrors, errorLogs: config.errors.errorLogs },
+      slow: { slowMillis: config.requests.slowMillis, routes: config.requests.slowRoutes },
+      journal,
+      forwarder: forwarding?.forwarder,
+      held,
+      metrics,
+      telemetry,
+      syncs: config.journal.sync === "always",
+      newId,
+      nowMillis: Date.now,
+    });
+    const api = createApiServer({
+      host: server.host,
+      port: server.port,
+      token,
+      allowedHosts: server.allowedHosts,
+      allowedOrigins: server.allowedOrigins,
+      render: async (format) => renderExposition([...metrics.snapshot(), ...(await metrics.defaultFamilies())], format),
+      readiness: () => readiness(ready),
+      onReport: ingest.acceptReport,
+      newId,
+      nowMillis: Date.now,
+      telemetry,
+    });
+    const apiPort = await listen("the API", server, api);
+    const door = {
+      host: receiver.host,
+      token,
+      limits: { bodyBytes: receiver.maxBodyBytes },
+      telemetry,
+      accept: ingest.acceptOtlp,
+    };
+    const grpcPort =
+      receiver.grpcPort === undefined
+        ? undefined
+        : await listen(
+            "OTLP/gRPC",
+            { host: receiver.host, port: receiver.grpcPort },
+            createOtlpGrpcServer({ ...door, port: receiver.grpcPort }),
+          );
+    const otlpPort = await listen("OTLP/HTTP", receiver, createOtlpServer({ ...door, port: receiver.port }));
+    return {
+      status: "started",
+      otlpUrl: `http://${authority(receiver.host)}:${otlpPort}`,
+      grpcAddress: grpcPort === undefined ? undefined : `${authority(receiver.host)}:${grpcPort}`,
+      apiUrl: `http://${authority(server.host)}:${apiPort}`,
+      forwardsTo: config.forward.endpoint === undefined ? undefined : publicUrl(config.forward.endpoint),
+    };
+  }
+
+  async function listen(
+    name: string,
+    at: { readonly host: string; readonly port: number },
+    part: Pick<OtlpServer, "start" | "stop">,
+  ): Promise<number> {
+    const result = await part.start();
+    if (result.status === "failed") {
+      throw new Error(`${name} cannot listen on ${at.host}:${at.port}: ${result.error.message}`);
+    }
+    ready.add(name);
+    stopping.push((graceMillis) => part.stop(graceMillis));
+    return result.port;
+  }
+
+  async function stop(graceMillis: number): Promise<void> {
+    ready.clear();
+    const until = performance.now() + graceMillis;
+    for (const stopPart of stopping.splice(0).reverse()) {
+      // Even without time left, what is held gets decided and what is written gets synced.
+      await stopPart(Math.max(0, until - performance.now() - RESERVED_MILLIS));
+    }
+  }
+
+  return {
+    async start() {
+      try {
+        return await start();
+      } catch (error) {
+        await stop(0);
+        return { status: "failed", message: error instanceof Error ? error.message : String(error) };
+      }
+    },
+    stop,
+  };
+}
+
+/** What the collector's own metrics are labelled with. */
+const COLLECTOR: Pick<Resource, "service"> = { service: "seismo-collector" };
+const DAY_MILLIS = 86_400_000;
+const MAX_TAIL_BYTES = 16_777_216;
+const DECIDE_INTERVAL_MILLIS = 250;
+/** Of the time to stop, for the last sync. */
+const RESERVED_MILLIS = 1_000;
+
+interface Forwarding {
+  readonly forwarder: Forwarder;
+  stop(graceMillis: number): Promise<void>;
+}
+
+/** Throws what is wrong with the endpoint, its headers or the folder of the queue. */
+function openForwarding(
+  config: Config,
+  telemetry: Telemetry,
+  originOf: Parameters<typeof createForwarder>[0]["originOf"],
+): Forwarding | undefined {
+  const { forward, origin } = config;
+  if (forward.endpoint === undefined) return undefined;
+  const queue = openDiskQueue({
+    folder: forward.queuePath,
+    maxBytes: forward.queueMaxBytes,
+    nowMillis: Date.now,
+    telemetry,
+    signal: "spans",
+  });
+  try {
+    const forwarder = createForwarder({
+      queue,
+      urls: otlpUrls({ endpoint: forward.endpoint }),
+      headers: parseKeyPairsIntoRecord(forward.headers?.reveal()),
+      gzip: forward.gzip,
+      allowInsecure: forward.allowInsecure,
+      allowPrivate: forward.allowPrivate,
+      maxAgeMillis: forward.maxAgeHours * 3_600_000,
+      holdMillis: origin.holdMillis + 2 * DECIDE_INTERVAL_MILLIS,
+      originOf,
+      addAttributes: (body, signal, encoding, tags) =>
+        (encoding === "json" ? tagJson : tagProtobuf)(body, signal, tags),
+      halve: (body, signal, encoding) => (encoding === "json" ? halveJson(body, signal) : halveProtobuf(body)),
+      deadLetterPath: `${forward.queuePath}-dead-letter.jsonl`,
+      telemetry,
+      nowMillis: Date.now,
+      random: Math.random,
+    });
+    return {
+      forwarder,
+      async stop(graceMillis) {
+        await forwarder.stop(graceMillis);
+        await queue.close();
+      },
+    };
+  } catch (error) {
+    void queue.close();
+    throw error;
+  }
+}
+
+function queueOf(forwarder: Forwarder): { exporter: string; length: number; capacity: number } {
+  const { queuedBytes, capacityBytes } = forwarder.stats();
+  return { exporter: "otlp", length: queuedBytes, capacity: capacityBytes };
+}
+
+function readiness(ready: ReadonlySet<string>): readonly Readiness[] {
+  return ["the API", "OTLP/HTTP"].map((name) => ({ name, ready: ready.has(name) }));
+}
+
+function authority(host: string): string {
+  return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+}
+
+function publicUrl(url: string): string {
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
+}

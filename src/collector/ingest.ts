@@ -1,0 +1,200 @@
+/**
+ * The path of a request through a collector, in one reading. Nothing is counted before it is acknowledged, and nothing
+ * is acknowledged before it is on the disk.
+ *
+ *   body ──read──► batch ──extract, process──► events ──► queue (to pass on), journal ──sync──► counted ──► 200
+ *            └─ malformed: 400                                     └─ not written: 503
+ */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { ErrorEvent, Place, RawError } from "../event";
+import type { PendingTags } from "../exporter/forward-record";
+import type { Journal } from "../exporter/journal";
+import type { Forwarder } from "../exporter/otlp-forwarder";
+import type { Metrics } from "../exporter/prometheus";
+import { type ExtractOptions, extractErrors, extractLogErrors } from "../processors/extract";
+import type { Frequency } from "../processors/frequency";
+import { llmUsage } from "../processors/llm-usage";
+import { logFailure, type OriginFailure, spanFailure } from "../processors/origin-failure";
+import { processError } from "../processors/process-error";
+import type { Rules } from "../processors/rules";
+import { type SlowRequestOptions, slowThreshold } from "../processors/slow-request-span-processor";
+import { type LogBatch, MalformedOtlpError, type TraceBatch } from "../receiver/otlp-batch";
+import { readLogsJson, readTracesJson } from "../receiver/otlp-json";
+import { readLogsProtobuf, readTracesProtobuf } from "../receiver/otlp-protobuf";
+import type { OtlpAnswer, OtlpRequest } from "../receiver/otlp-response";
+import type { ReportOutcome } from "../server/routes";
+import type { Signal, Telemetry } from "../telemetry";
+import type { HeldEvents } from "./held-events";
+
+export interface IngestOptions {
+  readonly rules: Rules;
+  readonly frequency: Frequency;
+  readonly extract: ExtractOptions;
+  readonly slow: Pick<SlowRequestOptions, "slowMillis" | "routes">;
+  readonly journal: Journal;
+  /** Undefined: nothing is passed on. */
+  readonly forwarder: Forwarder | undefined;
+  readonly held: HeldEvents;
+  readonly metrics: Metrics;
+  readonly telemetry: Telemetry;
+  /** The answer waits for the disk. Else the journal is synced once a second. */
+  readonly syncs: boolean;
+  readonly newId: () => string;
+  readonly nowMillis: () => number;
+}
+
+export interface Ingest {
+  acceptOtlp(request: OtlpRequest): Promise<OtlpAnswer>;
+  acceptReport(raw: RawError): Promise<ReportOutcome>;
+}
+
+export function createIngest(options: IngestOptions): Ingest {
+  const { rules, frequency, extract, slow, journal, forwarder, held, metrics, telemetry, newId, nowMillis } = options;
+  const slowMillis = Math.min(slow.slowMillis, ...slow.routes.map((route) => route.slowMillis));
+
+  function name(raw: RawError): ErrorEvent | undefined {
+    const event = processError(raw, rules, frequency, nowMillis());
+    if (!rules.ignores(event, event.classification.category)) return event;
+    telemetry.received("errors");
+    telemetry.dropped("errors", "ignored");
+    return undefined;
+  }
+
+  /** Of many failures only some in each turn of the event loop. */
+  async function findFailures(batch: Batch): Promise<readonly Found[]> {
+    const found: Found[] = [];
+    let turn = 0;
+    for (const item of itemsOf(batch, newId, extract)) {
+      if (++turn % FAILURES_A_TURN === 0) await nextTurn();
+      const event = name(item.raw);
+      if (event !== undefined) found.push({ event, place: item.place, failure: item.failureOf(event) });
+    }
+    return found;
+  }
+
+  /** Undefined when all of it is on the disk; else why not. */
+  async function write(events: readonly ErrorEvent[], request?: Forwarded): Promise<Error | undefined> {
+    const queued = request === undefined ? undefined : forwarder?.enqueue(request);
+    if (queued?.status === "failed") return queued.error;
+    const ids = events.map(({ id }) => id);
+    held.written(ids);
+    const isWritten = journal.export(events).every(({ status }) => status === "accepted");
+    const synced = await Promise.all([
+      isWritten ? undefined : new Error("the journal cannot be written"),
+      isWritten && options.syncs && events.length > 0 ? journal.commit() : undefined,
+      queued?.status === "queued" ? forwarder?.commit(queued.sequence) : undefined,
+    ]);
+    const error = synced.find((result) => result !== undefined);
+    if (error !== undefined) held.refused(ids);
+    return error;
+  }
+
+  /** What is passed on is in the books of the forwarder. */
+  function countKept({ signal, itemCount }: Forwarded): void {
+    if (forwarder !== undefined) return;
+    telemetry.received(SIGNALS[signal], itemCount);
+    telemetry.kept(SIGNALS[signal], itemCount);
+  }
+
+  function countBatch(batch: Batch): void {
+    if (batch.signal !== "traces") return;
+    for (const group of batch.requests) {
+      metrics.recordRequests(group, slowThreshold(slow, group.method, group.route));
+      telemetry.received("requests", group.durationsMillis.length);
+      telemetry.kept("requests", group.durationsMillis.length);
+    }
+    for (const { span, resource } of batch.spans) {
+      const usage = llmUsage(span.attributes, resource.service, span.durationMillis);
+      if (usage !== undefined) metrics.recordLlm(usage);
+    }
+  }
+
+  return {
+    async acceptOtlp(request) {
+      const batch = read(request, slowMillis);
+      if (batch instanceof MalformedOtlpError) return { status: "malformed", message: batch.message };
+      const found = await findFailures(batch);
+      const itemCount = batch.signal === "traces" ? batch.spanCount : batch.logCount;
+      const forwarded: Forwarded = { ...request, itemCount, tags: found.map(tagsOf) };
+      const events = found.map(({ event }) => event);
+      const error = await write(events, forwarded);
+      if (error !== undefined) return { status: "unavailable", retryAfterMillis: RETRY_MILLIS, message: NOT_WRITTEN };
+      countKept(forwarded);
+      countBatch(batch);
+      for (const { event, failure } of found) held.add(event, failure);
+      return { status: "accepted" };
+    },
+    async acceptReport(raw) {
+      const event = name(raw);
+      if (event === undefined) return { status: "ignored" };
+      const error = await write([event]);
+      if (error !== undefined) return { status: "unavailable", reason: NOT_WRITTEN };
+      held.count(event);
+      return { status: "accepted", fingerprint: event.fingerprint.id };
+    },
+  };
+}
+
+/** Some ten milliseconds of work. */
+const FAILURES_A_TURN = 200;
+const RETRY_MILLIS = 5_000;
+const NOT_WRITTEN = "nothing can be written to the disk now";
+const SIGNALS: { readonly [signal in OtlpRequest["signal"]]: Signal } = { traces: "spans", logs: "logs" };
+
+type Batch = ({ readonly signal: "traces" } & TraceBatch) | ({ readonly signal: "logs" } & LogBatch);
+type Forwarded = Parameters<Forwarder["enqueue"]>[0];
+
+interface Found {
+  readonly event: ErrorEvent;
+  readonly place: Place;
+  readonly failure: OriginFailure;
+}
+
+/** An error, and how the judge of origins will know it. */
+interface Item {
+  readonly raw: RawError;
+  readonly place: Place;
+  readonly failureOf: (event: ErrorEvent) => OriginFailure;
+}
+
+function read({ signal, encoding, body }: OtlpRequest, slowMillis: number): Batch | MalformedOtlpError {
+  try {
+    if (signal === "logs") {
+      return { signal, ...(encoding === "json" ? readLogsJson(body) : readLogsProtobuf(body)) };
+    }
+    const traces =
+      encoding === "json" ? readTracesJson(body, { slowMillis }) : readTracesProtobuf(body, { slowMillis });
+    return { signal, ...traces };
+  } catch (error) {
+    if (error instanceof MalformedOtlpError) return error;
+    throw error;
+  }
+}
+
+function* itemsOf(batch: Batch, newId: () => string, extract: ExtractOptions): Iterable<Item> {
+  if (batch.signal === "logs") {
+    for (const { log, resource, place } of batch.logs) {
+      const key = `${place.resource}.${place.scope}.${place.item}`;
+      for (const raw of extractLogErrors(log, { resource, newId }, extract)) {
+        yield { raw, place, failureOf: (event) => logFailure(event, log, key) };
+      }
+    }
+    return;
+  }
+  for (const { span, resource, place } of batch.spans) {
+    for (const [index, raw] of extractErrors(span, { resource, newId }, extract).entries()) {
+      yield { raw, place, failureOf: (event) => spanFailure(event, span, index) };
+    }
+  }
+}
+
+function tagsOf({ event, place }: Found): PendingTags {
+  return {
+    place,
+    eventId: event.id,
+    category: event.classification.category,
+    group: event.classification.group,
+    severity: event.rating.severity,
+    fingerprint: event.fingerprint.id,
+  };
+}

@@ -1,0 +1,373 @@
+/** `seismo collect` through its front doors: what goes in by OTLP and REST, and what is found in journal and metrics. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import { OTLPLogExporter } from "@opentelemetry/exporter-logs-otlp-proto";
+import { OTLPTraceExporter as GrpcTraceExporter } from "@opentelemetry/exporter-trace-otlp-grpc";
+import { OTLPTraceExporter as ProtobufTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
+import { resourceFromAttributes } from "@opentelemetry/resources";
+import { LoggerProvider, SimpleLogRecordProcessor } from "@opentelemetry/sdk-logs";
+import { BasicTracerProvider, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
+import { eventually } from "../instrumentation/fixture-app";
+import { exceptionLogBody, hexId, postOtlp, tracesBody } from "./otlp-requests";
+import {
+  errorsOf,
+  freshFolder,
+  journalOf,
+  metricsOf,
+  type RunningCollector,
+  runCollector,
+  samplesOf,
+  startCollector,
+  total,
+} from "./running-collector";
+
+const QUICK = { SEISMO_ORIGIN_HOLD_MS: "300" };
+const FAILURE = {
+  type: "TypeError",
+  message: "no total",
+  stack: "TypeError: no total\n    at total (/srv/shop/cart.js:3:9)",
+};
+
+/** Waits until so many errors are counted, echoes among them. */
+async function counted(collector: RunningCollector, count: number): Promise<Awaited<ReturnType<typeof metricsOf>>> {
+  let found = 0;
+  return eventually(
+    `${count} counted errors`,
+    async () => {
+      const families = await metricsOf(collector);
+      found = total(families, "seismo_errors");
+      return found >= count ? families : undefined;
+    },
+    () => `there are ${found}`,
+  );
+}
+
+async function isBalanced(collector: RunningCollector): Promise<void> {
+  const families = await metricsOf(collector);
+  for (const { labels, value } of samplesOf(families, "seismo_unaccounted")) assert.equal(value, 0, labels["signal"]);
+}
+
+test("it says where it listens, is ready, and ends with 0 when it is told to stop", async (context) => {
+  const collector = await startCollector(context);
+  assert.match(collector.stdout(), /^seismo \d+\.\d+\.\d+ collects$/m);
+  for (const path of ["/healthz", "/readyz"]) assert.equal((await fetch(collector.apiUrl + path)).status, 200, path);
+  const families = await metricsOf(collector);
+  assert.equal(total(families, "seismo_build_info"), 1);
+  assert.equal(families.has("seismo_requests_in_flight"), false, "it has no requests of its own");
+  assert.equal(await collector.stop(), 0);
+  assert.match(collector.stdout(), /SIGTERM: writing what is left/);
+  assert.equal(collector.stderr(), "");
+});
+
+test("a failure that comes by OTLP is one event, counted once, under one id everywhere", async (context) => {
+  const collector = await startCollector(context, { env: QUICK });
+  const traceId = hexId(16);
+  const spans = [
+    {
+      traceId,
+      kind: 2,
+      exception: FAILURE,
+      status: 2,
+      attributes: { "http.request.method": "GET", "http.route": "/cart/:id", "http.response.status_code": 500 },
+    },
+    {
+      kind: 2,
+      attributes: { "http.request.method": "GET", "http.route": "/cart/:id", "http.response.status_code": 200 },
+      durationMillis: 6_000,
+    },
+  ];
+  assert.equal(await postOtlp(collector.otlpUrl, tracesBody([{ service: "shop", worker: "shop-1", spans }])), 200);
+  const [line, ...more] = errorsOf(collector.folder);
+  assert.deepEqual(more, []);
+  assert.deepEqual(
+    [line?.["error_type"], line?.["error_message"], line?.["service"], line?.["worker_id"], line?.["trace_id"]],
+    ["TypeError", "no total", "shop", "shop-1", traceId],
+  );
+  const families = await counted(collector, 1);
+  const [sample] = samplesOf(families, "seismo_errors");
+  assert.deepEqual(sample?.labels, {
+    ...{ service: "shop", worker: "shop-1", category: "application_error", group: "application_error" },
+    ...{ type: "TypeError", severity: "warning", origin: "root" },
+  });
+  assert.deepEqual(sample?.exemplar?.labels, { trace_id: traceId, fingerprint: line?.["fingerprint"] });
+  const requests = { service: "shop", method: "GET", route: "/cart/:id" };
+  const count = samplesOf(families, "seismo_http_request_duration_seconds").filter(({ name }) =>
+    name.endsWith("_count"),
+  );
+  assert.deepEqual(
+    count.map(({ labels, value }) => [labels, value]),
+    [
+      [{ ...requests, status_class: "5xx" }, 1],
+      [{ ...requests, status_class: "2xx" }, 1],
+    ],
+  );
+  assert.equal(total(families, "seismo_slow_requests", requests), 1);
+  await isBalanced(collector);
+});
+
+test("OpenTelemetry's own exporters are understood, over HTTP and gRPC, spans and logs", async (context) => {
+  const collector = await startCollector(context, { env: { ...QUICK, SEISMO_OTLP_GRPC_PORT: "0" } });
+  const resource = resourceFromAttributes({ "service.name": "sdk", "service.instance.id": "sdk-1" });
+  for (const exporter of [
+    new ProtobufTraceExporter({ url: `${collector.otlpUrl}/v1/traces` }),
+    new GrpcTraceExporter({ url: `http://${collector.grpcAddress}` }),
+  ]) {
+    const provider = new BasicTracerProvider({ resource, spanProcessors: [new SimpleSpanProcessor(exporter)] });
+    const span = provider.getTracer("test").startSpan("pay");
+    span.recordException(new RangeError("too much"));
+    span.end();
+    await provider.shutdown();
+  }
+  const logs = new LoggerProvider({
+    resource,
+    processors: [
+      new SimpleLogRecordProcessor({ exporter: new OTLPLogExporter({ url: `${collector.otlpUrl}/v1/logs` }) }),
+    ],
+  });
+  logs.getLogger("test").emit({ attributes: { "exception.type": "LogError", "exception.message": "told by a log" } });
+  await logs.shutdown();
+  const families = await counted(collector, 3);
+  assert.equal(total(families, "seismo_errors", { type: "RangeError", worker: "sdk-1" }), 2);
+  assert.equal(total(families, "seismo_errors", { type: "LogError", worker: "sdk-1" }), 1);
+  await isBalanced(collector);
+});
+
+test("a trace through three services with one database failure counts one root", async (context) => {
+  const collector = await startCollector(context, { env: QUICK });
+  const traceId = hexId(16);
+  const ids = Array.from({ length: 6 }, () => hexId(8));
+  const at = Date.now();
+  const span = (index: number, more: object) => ({
+    ...{ traceId, spanId: ids[index] ?? "", startMillis: at + index, durationMillis: 100 - 10 * index, status: 2 },
+    ...(index === 0 ? {} : { parentSpanId: ids[index - 1] ?? "" }),
+    ...more,
+  });
+  const http = (status: number) => ({ "http.request.method": "GET", "http.response.status_code": status });
+  const exception = { type: "23505", message: 'duplicate key value violates unique constraint "users_email_key"' };
+  const requests = [
+    tracesBody([
+      {
+        service: "gateway",
+        spans: [span(0, { kind: 2, attributes: http(502) }), span(1, { kind: 3, attributes: http(502) })],
+      },
+    ]),
+    tracesBody([
+      {
+        service: "orders",
+        spans: [span(2, { kind: 2, attributes: http(502) }), span(3, { kind: 3, attributes: http(500) })],
+      },
+    ]),
+    tracesBody([
+      {
+        service: "users",
+        spans: [
+          span(4, { kind: 2, attributes: http(500), exception }),
+          span(5, {
+            kind: 3,
+            attributes: { "db.system.name": "postgresql", "db.query.text": "INSERT INTO users" },
+            exception,
+          }),
+        ],
+      },
+    ]),
+  ];
+  for (const body of requests) assert.equal(await postOtlp(collector.otlpUrl, body), 200);
+  const families = await counted(collector, 5);
+  const roots = samplesOf(families, "seismo_errors").filter(({ labels }) => labels["origin"] === "root");
+  assert.deepEqual(
+    roots.map(({ labels, value }) => [labels["service"], labels["category"], value]),
+    [["users", "database_constraint", 1]],
+  );
+  assert.equal(total(families, "seismo_errors", { origin: "echo" }), 4, "two spans each of gateway and orders");
+  assert.equal(
+    total(families, "seismo_dropped", { signal: "errors", reason: "duplicate" }),
+    1,
+    "the server span of users",
+  );
+  await eventually(
+    "the judgement in the journal",
+    () =>
+      journalOf(collector.folder).some(
+        ({ action, changed }) => action === "origin" && Array.isArray(changed) && changed.length > 0,
+      ) || undefined,
+  );
+  await isBalanced(collector);
+});
+
+test("a report by REST is journaled, counted, and feeds the metrics of worker and hardware", async (context) => {
+  const collector = await startCollector(context);
+  const response = await fetch(`${collector.apiUrl}/api/report-error`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      ...{ worker_id: "lab-7", type: "GPUError", error_category: "HARDWARE_OVERHEATING", message: "GPU 0 is at 96 °C" },
+      hardware_context: { hardware_type: "gpu", hardware_status: { overheating: true } },
+      system_context: {
+        metrics: { cpu: { percent: 42 }, memory: { used_percent: 61 } },
+        gpu_metrics: { devices: [{ index: 0, temperature: 96, memory_utilization: 80 }] },
+      },
+    }),
+  });
+  assert.equal(response.status, 200);
+  const { id, fingerprint } = (await response.json()) as { readonly id: string; readonly fingerprint: string };
+  const [line] = errorsOf(collector.folder);
+  assert.deepEqual([line?.id, line?.["fingerprint"], line?.["severity"]], [id, fingerprint, "critical"]);
+  const families = await metricsOf(collector);
+  assert.equal(total(families, "seismo_errors", { worker: "lab-7", severity: "critical" }), 1);
+  assert.equal(total(families, "seismo_worker_status", { worker: "lab-7" }), 2);
+  assert.equal(total(families, "seismo_hardware_errors", { hardware_type: "gpu", status: "overheating" }), 1);
+  assert.equal(total(families, "seismo_worker_cpu_percent", { worker: "lab-7" }), 42);
+  assert.equal(total(families, "seismo_gpu_temperature_celsius", { worker: "lab-7", device: "0" }), 96);
+  await isBalanced(collector);
+});
+
+test("what is malformed is refused whole: nothing of it is counted or kept, and the next request works", async (context) => {
+  const collector = await startCollector(context, { env: QUICK });
+  const good = tracesBody([{ service: "shop", spans: [{ exception: FAILURE, status: 2 }] }]);
+  for (const bad of [good.slice(0, -1), "[]", '{"resourceSpans":{}}', good.replace('"events":[', '"events":["x",')]) {
+    assert.equal(await postOtlp(collector.otlpUrl, bad), 400, bad.slice(0, 40));
+  }
+  assert.equal(await postOtlp(collector.otlpUrl, Uint8Array.from([0x0a, 0xff, 0xff, 0xff, 0x7f])), 400);
+  assert.deepEqual(errorsOf(collector.folder), []);
+  assert.equal(await postOtlp(collector.otlpUrl, good), 200);
+  assert.equal(await postOtlp(collector.otlpUrl, exceptionLogBody("shop", "E", "x"), "/v1/logs"), 200);
+  assert.equal(total(await counted(collector, 2), "seismo_errors"), 2);
+});
+
+test("an error that cannot be written is not acknowledged, and not counted", async (context) => {
+  const collector = await startCollector(context, { env: { ...QUICK, SEISMO_JOURNAL_PATH: "/dev/full" } });
+  const body = tracesBody([{ service: "shop", spans: [{ exception: FAILURE, status: 2 }] }]);
+  assert.equal(await postOtlp(collector.otlpUrl, body), 503);
+  const report = await fetch(`${collector.apiUrl}/api/report-error`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: '{"message":"lost"}',
+  });
+  assert.equal(report.status, 503);
+  assert.equal(report.headers.get("retry-after"), "1");
+  const healthy = tracesBody([{ service: "shop", spans: [{}] }]);
+  assert.equal(await postOtlp(collector.otlpUrl, healthy), 200, "what needs no journal is taken");
+  assert.equal(await collector.stop(), 0);
+  assert.match(collector.stderr(), /cannot write \/dev\/full/);
+});
+
+test("it does not start on a port that is taken, and says which", async (context) => {
+  const blocker = createServer();
+  blocker.listen(0, "127.0.0.1");
+  await once(blocker, "listening");
+  context.after(() => blocker.close());
+  const { port } = blocker.address() as AddressInfo; // an address of TCP
+  for (const [name, variable] of [
+    ["OTLP/HTTP", "SEISMO_OTLP_PORT"],
+    ["the API", "SEISMO_PORT"],
+  ] as const) {
+    const { code, stderr } = await runCollector(freshFolder(context), { env: { [variable]: String(port) } });
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`^seismo: ${name} cannot listen on 127\\.0\\.0\\.1:${port}: .*EADDRINUSE`, "m"));
+  }
+});
+
+test("it refuses to start on bad configuration, and lists all faults", async (context) => {
+  const { code, stderr } = await runCollector(freshFolder(context), {
+    env: { SEISMO_OTLP_PROT: "1", SEISMO_PORT: "ten", SEISMO_HOST: "0.0.0.0" },
+  });
+  assert.equal(code, 1);
+  assert.match(stderr, /SEISMO_OTLP_PROT="1": nothing reads this; the nearest known name is SEISMO_OTLP_PORT/);
+  assert.match(stderr, /SEISMO_PORT="ten": expected port/);
+  assert.match(stderr, /SEISMO_HOST="0\.0\.0\.0": a bind other than loopback needs a token/);
+});
+
+test("with a token, whoever has none is refused at every door", async (context) => {
+  const token = "t".repeat(40);
+  const collector = await startCollector(context, { env: { SEISMO_TOKEN: token } });
+  assert.equal(await postOtlp(collector.otlpUrl, tracesBody([])), 401);
+  assert.equal((await fetch(`${collector.apiUrl}/metrics`)).status, 401);
+  const authorization = `Bearer ${token}`;
+  assert.equal((await fetch(`${collector.apiUrl}/metrics`, { headers: { authorization } })).status, 200);
+});
+
+test("a restart knows the groups of before, and counts what was written and not yet counted", async (context) => {
+  const folder = freshFolder(context);
+  const env = { SEISMO_ORIGIN_HOLD_MS: "60000" };
+  const first = await startCollector(context, { folder, env });
+  const body = () => tracesBody([{ service: "shop", spans: [{ exception: FAILURE, status: 2 }] }]);
+  for (let i = 0; i < 3; i++) assert.equal(await postOtlp(first.otlpUrl, body()), 200);
+  assert.equal(await first.stop("SIGKILL"), "SIGKILL");
+  const second = await startCollector(context, { folder, env: QUICK });
+  const families = await metricsOf(second);
+  assert.equal(total(families, "seismo_errors", { service: "shop" }), 3);
+  assert.equal(total(families, "seismo_new_error_groups", { service: "shop" }), 1);
+  assert.equal(await postOtlp(second.otlpUrl, body()), 200);
+  assert.equal(total(await counted(second, 4), "seismo_new_error_groups", { service: "shop" }), 1);
+  assert.equal(await second.stop(), 0);
+  const third = await startCollector(context, { folder, env: QUICK });
+  assert.equal(total(await metricsOf(third), "seismo_errors"), 0, "all of before is judged");
+  await isBalanced(third);
+});
+
+test("what is passed on differs from what came in only by the added attributes, and a dead receiver costs nobody", async (context) => {
+  const sink = await startSink(context);
+  const collector = await startCollector(context, {
+    env: { ...QUICK, SEISMO_FORWARD_ENDPOINT: sink.url, SEISMO_FORWARD_GZIP: "false" },
+  });
+  sink.answer = 503;
+  const healthy = tracesBody([{ service: "shop", spans: [{ attributes: { a: 1 } }] }]);
+  const failing = tracesBody([
+    { service: "shop", spans: [{}, { exception: FAILURE, status: 2, attributes: { b: "2" } }] },
+  ]);
+  assert.equal(await postOtlp(collector.otlpUrl, healthy), 200);
+  assert.equal(await postOtlp(collector.otlpUrl, failing), 200);
+  sink.answer = 200;
+  const bodies = await eventually("both requests", () => (sink.taken.length >= 2 ? sink.taken : undefined));
+  assert.equal(bodies[0], healthy, "byte for byte");
+  const [line] = errorsOf(collector.folder);
+  const added = [
+    ...[
+      ["error.category", "application_error"],
+      ["error.group", "application_error"],
+      ["error.severity", "warning"],
+    ],
+    ...[
+      ["error.fingerprint", line?.["fingerprint"]],
+      ["error.origin", "root"],
+    ],
+  ].map(([key, stringValue]) => ({ key, value: { stringValue } }));
+  const expected = JSON.parse(failing);
+  expected.resourceSpans[0].scopeSpans[0].spans[1].attributes.push(...added);
+  assert.deepEqual(JSON.parse(bodies[1] ?? ""), expected);
+  await eventually("the books to close", async () => {
+    const families = await metricsOf(collector);
+    return total(families, "seismo_forwarded", { signal: "spans" }) === 3 || undefined;
+  });
+  await isBalanced(collector);
+});
+
+interface Sink {
+  readonly url: string;
+  /** Bodies that were answered with 200. */
+  readonly taken: string[];
+  answer: number;
+}
+
+async function startSink(context: { after(end: () => void): void }): Promise<Sink> {
+  const server: Server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      if (sink.answer === 200) sink.taken.push(Buffer.concat(chunks).toString());
+      response.writeHead(sink.answer, { "content-type": "application/json" }).end("{}");
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo; // an address of TCP
+  const sink: Sink = { url: `http://127.0.0.1:${port}`, taken: [], answer: 200 };
+  context.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return sink;
+}

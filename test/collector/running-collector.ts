@@ -1,0 +1,125 @@
+/** A collector as people run it: `seismo collect` in a process and a folder of its own, on free ports. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { TestContext } from "node:test";
+import { type ParsedFamily, type ParsedSample, parseExposition } from "../exporter/parse-exposition";
+
+export interface RunningCollector {
+  readonly folder: string;
+  readonly process: ChildProcess;
+  readonly otlpUrl: string;
+  readonly apiUrl: string;
+  /** `127.0.0.1:port`, when it has one. */
+  readonly grpcAddress: string | undefined;
+  readonly startMillis: number;
+  stdout(): string;
+  stderr(): string;
+  /** Ends it by the signal and tells its exit code, or the signal that it died of. */
+  stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
+}
+
+export interface CollectorOptions {
+  readonly folder?: string;
+  readonly env?: { readonly [name: string]: string };
+  readonly args?: readonly string[];
+}
+
+export function freshFolder(context: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "seismo-collector-"));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export async function startCollector(context: TestContext, options: CollectorOptions = {}): Promise<RunningCollector> {
+  const folder = options.folder ?? freshFolder(context);
+  const begun = performance.now();
+  const child = spawnCollector(folder, options);
+  context.after(() => void child.kill("SIGKILL"));
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.on("data", (text) => (stdout += text));
+  child.stderr?.on("data", (text) => (stderr += text));
+  const exited = once(child, "exit");
+  while (!stdout.includes("  journal ")) {
+    const ended = await Promise.race([once(child.stdout ?? child, "data").then(() => false), exited.then(() => true)]);
+    if (ended) assert.fail(`the collector did not start: ${stderr}`);
+  }
+  const url = (name: string): string | undefined => new RegExp(`^ {2}${name} +(\\S+)$`, "m").exec(stdout)?.[1];
+  return {
+    folder,
+    process: child,
+    otlpUrl: url("OTLP/HTTP") ?? assert.fail(stdout),
+    apiUrl: url("metrics")?.replace(/\/metrics$/, "") ?? assert.fail(stdout),
+    grpcAddress: url("OTLP/gRPC"),
+    startMillis: performance.now() - begun,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    async stop(signal = "SIGTERM") {
+      child.kill(signal);
+      const [code, died] = await exited;
+      return died ?? code;
+    },
+  };
+}
+
+/** For what must not start. */
+export async function runCollector(
+  folder: string,
+  options: CollectorOptions = {},
+): Promise<{ code: number; stderr: string }> {
+  const child = spawnCollector(folder, options);
+  let stderr = "";
+  child.stderr?.on("data", (text) => (stderr += text));
+  const [code] = await once(child, "close");
+  return { code, stderr };
+}
+
+function spawnCollector(folder: string, { env = {}, args = [] }: CollectorOptions): ChildProcess {
+  return spawn(process.execPath, [resolve("dist", "cli.js"), "collect", ...args], {
+    cwd: folder,
+    env: { PATH: process.env["PATH"], SEISMO_PORT: "0", SEISMO_OTLP_PORT: "0", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+export type JournalRecord = Record<string, unknown> & { readonly id: string; readonly action: string };
+
+/** All lines of the journal, rotated files first. */
+export function journalOf(folder: string): readonly JournalRecord[] {
+  const paths = [5, 4, 3, 2, 1].map((number) => join(folder, "logs", `error_log.jsonl.${number}`));
+  return [...paths, join(folder, "logs", "error_log.jsonl")]
+    .filter((path) => existsSync(path))
+    .flatMap((path) => readFileSync(path, "utf8").split("\n"))
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as JournalRecord);
+}
+
+export function errorsOf(folder: string): readonly JournalRecord[] {
+  return journalOf(folder).filter(({ action }) => action === "error");
+}
+
+export async function metricsOf({ apiUrl }: RunningCollector): Promise<Map<string, ParsedFamily>> {
+  const response = await fetch(`${apiUrl}/metrics`, { headers: { accept: "application/openmetrics-text" } });
+  assert.equal(response.status, 200);
+  return parseExposition(await response.text(), "openmetrics");
+}
+
+export function samplesOf(families: Map<string, ParsedFamily>, name: string): readonly ParsedSample[] {
+  return families.get(name)?.samples ?? [];
+}
+
+/** The sum of all samples whose labels include these. */
+export function total(
+  families: Map<string, ParsedFamily>,
+  name: string,
+  labels: { readonly [label: string]: string } = {},
+): number {
+  return samplesOf(families, name)
+    .filter((sample) => Object.entries(labels).every(([label, value]) => sample.labels[label] === value))
+    .filter(({ name: sample }) => !sample.endsWith("_created"))
+    .reduce((sum, { value }) => sum + value, 0);
+}
