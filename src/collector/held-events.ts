@@ -6,7 +6,7 @@
  *      ▲                     │                      │
  *      └── judge ◄───────────┴── through: everything written before it is judged
  */
-import type { ErrorEvent, ErrorOrigin } from "../event";
+import { type ErrorEvent, type ErrorOrigin, type EventSummary, summaryOf } from "../event";
 import type { Journal } from "../exporter/journal";
 import type { JudgedEvent } from "../exporter/journal-line";
 import type { Metrics } from "../exporter/prometheus";
@@ -44,16 +44,15 @@ export interface HeldEventsOptions {
 
 export function createHeldEvents(options: HeldEventsOptions): HeldEvents {
   const { judge, journal, metrics, telemetry, monotonicMillis } = options;
-  const pending = new Map<string, ErrorEvent>();
+  const pending = new Map<string, EventSummary>();
   const written = createWrittenRun();
   const echoes = createBoundedSet(MAX_ECHOES);
   /** Fingerprints of which a first event was seen and none was counted: that may be a duplicate. */
   const fresh = createBoundedSet(MAX_FRESH);
 
-  function countNow(event: ErrorEvent, origin: ErrorOrigin): void {
+  function countNow(event: EventSummary, origin: ErrorOrigin): void {
     const isNew = fresh.delete(event.fingerprint.id);
-    const counted = { ...event, origin, recurrence: { ...event.recurrence, isNew } };
-    const [result] = metrics.export([counted]);
+    const [result] = metrics.export([{ ...event, origin, recurrence: { isNew } }]);
     if (result?.status === "accepted") telemetry.kept("errors");
     else telemetry.dropped("errors", "internal_error");
   }
@@ -86,12 +85,12 @@ export function createHeldEvents(options: HeldEventsOptions): HeldEvents {
     },
     add(event, failure) {
       noteNew(event);
-      pending.set(event.id, event);
+      pending.set(event.id, summaryOf(event));
       judge.add(failure, monotonicMillis());
     },
     count(event) {
       noteNew(event);
-      countNow(event, event.origin);
+      countNow(summaryOf(event), event.origin);
       written.done(event.id);
     },
     decideDue: () => settle(judge.due(monotonicMillis())),
