@@ -194,6 +194,18 @@ function nested(levels: number, wrap: (value: object) => object): object {
 const inList = (value: object): object => ({ arrayValue: { values: [value] } });
 const inEntries = (value: object): object => ({ kvlistValue: { values: [{ key: "k", value }] } });
 
+const LIST = 0x2a;
+const ENTRIES = 0x32;
+
+/** An AnyValue of lists, or structures, one within the other. */
+function nestedBytes(levels: number, tag: number): Buffer {
+  let value = bytes("0a0178");
+  for (let level = 0; level < levels; level++) {
+    value = lengthField(tag, lengthField(0x0a, tag === LIST ? value : lengthField(0x12, value)));
+  }
+  return value;
+}
+
 test("values nested 20 levels deep are taken; deeper than 100 levels of messages they are refused before they are entered", () => {
   for (const wrap of [inList, inEntries]) {
     assert.match(
@@ -203,19 +215,22 @@ test("values nested 20 levels deep are taken; deeper than 100 levels of messages
       /x/,
     );
   }
-  for (const [tag, inner] of [
-    [0x2a, 0x0a],
-    [0x32, 0x0a],
-  ] as const) {
+  for (const tag of [LIST, ENTRIES]) {
     for (const levels of [1_000, 5_000]) {
-      let value: Buffer = bytes("0a0178");
-      for (let level = 0; level < levels; level++) {
-        value = lengthField(tag, lengthField(inner, tag === 0x2a ? value : lengthField(0x12, value)));
-      }
-      const body = inSpan(lengthField(0x4a, lengthField(0x12, value)));
+      const body = inSpan(lengthField(0x4a, lengthField(0x12, nestedBytes(levels, tag))));
       assert.throws(() => readTracesProtobuf(body, OPTIONS), MalformedOtlpError);
     }
   }
+});
+
+test("the hundredth level of messages or groups is the last that is taken", () => {
+  const lists = (count: number): Buffer => inSpan(lengthField(0x4a, lengthField(0x12, nestedBytes(count, LIST))));
+  const groups = (count: number): Buffer => inSpan(Buffer.alloc(count, 0x0b), Buffer.alloc(count, 0x0c));
+  // Request, resource, scope and span are four levels; an attribute and its value two; a list and its value two more.
+  assert.equal(readTracesProtobuf(lists(47), OPTIONS).spanCount, 1);
+  assert.throws(() => readTracesProtobuf(lists(48), OPTIONS), MalformedOtlpError);
+  assert.equal(readTracesProtobuf(groups(96), OPTIONS).spanCount, 1);
+  assert.throws(() => readTracesProtobuf(groups(97), OPTIONS), MalformedOtlpError);
 });
 
 test("100,000 nested groups and 200,000 nested lists of JSON are refused", () => {
@@ -394,6 +409,22 @@ test("the slowest request of a group names its trace, and none when that has no 
   assert.deepStrictEqual(read(request(spans)).requests[0]?.slowestTraceId, "02".repeat(16));
   const [group] = read(request([...spans, span(Buffer.alloc(16), 10)])).requests;
   assert.deepStrictEqual([group?.slowestTraceId, group?.durationsMillis], ["", [5, 9, 9, 10]]);
+});
+
+test("the same request of two services is counted for each of them", () => {
+  const spans = [{ kind: SERVER, attributes: [attribute("http.request.method", "GET")] }];
+  const of = (name: string): object => ({
+    resource: { attributes: [attribute("service.name", name)] },
+    scopeSpans: [{ spans }],
+  });
+  const { requests } = read({ resourceSpans: [of("shop"), of("orders"), of("shop")] });
+  assert.deepStrictEqual(
+    requests.map(({ service, durationsMillis }) => [service, durationsMillis.length]),
+    [
+      ["shop", 2],
+      ["orders", 1],
+    ],
+  );
 });
 
 test("every label set has one group, however many there are", () => {

@@ -83,10 +83,9 @@ for (const { name, type, requests, readProtobuf, readJson, readFully } of SIGNAL
     const prototype = JSON.stringify(Object.getOwnPropertyNames(Object.prototype));
     for (let round = 0; round < 10_000; round++) {
       const body = mutated(corpus[roll(corpus.length)] ?? new Uint8Array(), corpus, roll);
-      const started = performance.now();
-      outcomeOf(() => readProtobuf(body), MalformedOtlpError);
-      assert.ok(performance.now() - started < SLOWEST_READ_MILLIS, `slow, seed ${seed}, round ${round}`);
       sameOutcome(body, `seed ${seed}, round ${round}`);
+      const millis = quickest(() => outcomeOf(() => readProtobuf(body), MalformedOtlpError));
+      assert.ok(millis < SLOWEST_READ_MILLIS, `${millis} ms, seed ${seed}, round ${round}`);
     }
     assert.equal(JSON.stringify(Object.getOwnPropertyNames(Object.prototype)), prototype);
   });
@@ -112,6 +111,17 @@ for (const { name, type, requests, readProtobuf, readJson, readFully } of SIGNAL
       message,
     );
   }
+}
+
+/** Milliseconds; a slow one is tried again, for the machine may have been busy with something else. */
+function quickest(read: () => void): number {
+  let millis = Number.POSITIVE_INFINITY;
+  for (let attempt = 0; attempt < 3 && millis >= SLOWEST_READ_MILLIS; attempt++) {
+    const started = performance.now();
+    read();
+    millis = Math.min(millis, performance.now() - started);
+  }
+  return millis;
 }
 
 const REFUSED = "refused";
