@@ -6,7 +6,7 @@
  *      ▲                     │                      │
  *      └── judge ◄───────────┴── through: everything written before it is judged
  */
-import { type ErrorEvent, type ErrorOrigin, type EventSummary, summaryOf } from "../event";
+import type { ErrorOrigin, EventSummary } from "../event";
 import type { Journal } from "../exporter/journal";
 import type { JudgedEvent } from "../exporter/journal-line";
 import type { Metrics } from "../exporter/prometheus";
@@ -19,10 +19,10 @@ export interface HeldEvents {
   written(ids: readonly string[]): void;
   /** What was written is not acknowledged, and so not counted either. */
   refused(ids: readonly string[]): void;
-  /** The request that brought it is acknowledged. */
-  add(event: ErrorEvent, failure: OriginFailure): void;
+  /** The request that brought it is acknowledged. Keeps the event until it is counted. */
+  add(event: EventSummary, failure: OriginFailure): void;
   /** As add(), for what needs no judgement: it is a root. */
-  count(event: ErrorEvent): void;
+  count(event: EventSummary): void;
   /** Counts what is decided by now; to be called a few times a second. */
   decideDue(): void;
   /** Decides all that waits, with what is known. */
@@ -73,7 +73,7 @@ export function createHeldEvents(options: HeldEventsOptions): HeldEvents {
     if (through !== undefined) journal.judge({ through, changed });
   }
 
-  function noteNew(event: ErrorEvent): void {
+  function noteNew(event: EventSummary): void {
     telemetry.received("errors");
     if (event.recurrence.isNew) fresh.add(event.fingerprint.id);
   }
@@ -85,12 +85,12 @@ export function createHeldEvents(options: HeldEventsOptions): HeldEvents {
     },
     add(event, failure) {
       noteNew(event);
-      pending.set(event.id, summaryOf(event));
+      pending.set(event.id, event);
       judge.add(failure, monotonicMillis());
     },
     count(event) {
       noteNew(event);
-      countNow(summaryOf(event), event.origin);
+      countNow(event, event.origin);
       written.done(event.id);
     },
     decideDue: () => settle(judge.due(monotonicMillis())),

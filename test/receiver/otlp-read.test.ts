@@ -11,6 +11,8 @@ import { type Dice, dice, encode, logRequests, scrambled, toJson, traceRequests 
 import { decodeFully } from "./reference-decoder";
 import { expectedLogs, expectedTraces } from "./reference-selection";
 
+const LOG_OPTIONS = { errorLogs: false };
+
 const OPTIONS = { slowMillis: 5_000 };
 const SLOWEST_READ_MILLIS = 50;
 
@@ -36,8 +38,8 @@ const SIGNALS: readonly Signal[] = [
     name: "logs",
     type: LOGS,
     requests: logRequests,
-    readProtobuf: readLogsProtobuf,
-    readJson: readLogsJson,
+    readProtobuf: (body) => readLogsProtobuf(body, LOG_OPTIONS),
+    readJson: (body) => readLogsJson(body, LOG_OPTIONS),
     readFully: (body) => expectedLogs(decodeFully(LOGS, body)),
   },
 ];
