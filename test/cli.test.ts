@@ -48,7 +48,17 @@ test("--version shows the version of the package", () => {
   assert.deepEqual(seismo(["--version"]), { status: 0, stdout: `${version}\n`, stderr: "" });
 });
 
+test("collect --help shows its options, and how they are set otherwise", () => {
+  const { status, stdout, stderr } = seismo(["collect", "--help"]);
+  assert.deepEqual([status, stderr], [0, ""]);
+  for (const option of ["--config", "--host", "--port", "--otlp-port", "--grpc-port", "--forward"]) {
+    assert.ok(stdout.includes(`  ${option} `), option);
+  }
+});
+
 for (const [args, says] of [
+  [["collect", "--prot", "1"], /--prot/],
+  [["collect", "now"], /unexpected "now"/],
   [["chekc"], /unknown command "chekc"/],
   [["check", "one", "two"], /check takes one file/],
   [["check", "--fast"], /--fast/],
