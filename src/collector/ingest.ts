@@ -40,6 +40,8 @@ export interface IngestOptions {
   readonly telemetry: Telemetry;
   /** The answer waits for the disk. Else the journal is synced once a second. */
   readonly syncs: boolean;
+  /** Little of the heap is left: senders are asked to come again. */
+  readonly isMemoryTight: () => boolean;
   readonly newId: () => string;
   readonly nowMillis: () => number;
 }
@@ -118,6 +120,7 @@ export function createIngest(options: IngestOptions): Ingest {
 
   return {
     async acceptOtlp(request) {
+      if (options.isMemoryTight()) return { status: "unavailable", retryAfterMillis: RETRY_MILLIS, message: NO_MEMORY };
       const taken = await inTurn(async () => {
         const batch = read(request, reading);
         if (batch instanceof MalformedOtlpError) return batch;
@@ -140,6 +143,7 @@ export function createIngest(options: IngestOptions): Ingest {
       return { status: "accepted" };
     },
     async acceptReport(raw) {
+      if (options.isMemoryTight()) return { status: "unavailable", reason: NO_MEMORY };
       const event = name(raw);
       if (event === undefined) return { status: "ignored" };
       const error = await write([event]);
@@ -153,6 +157,7 @@ export function createIngest(options: IngestOptions): Ingest {
 /** Some ten milliseconds of work. */
 const FAILURES_A_TURN = 200;
 const RETRY_MILLIS = 5_000;
+const NO_MEMORY = "there is too little memory now";
 const NOT_WRITTEN = "nothing can be written to the disk now";
 const SIGNALS: { readonly [signal in OtlpRequest["signal"]]: Signal } = { traces: "spans", logs: "logs" };
 
