@@ -296,6 +296,53 @@ test("on a full disk it asks senders to come again, loses nothing that it acknow
   assert.equal(await collector.stop(), 0);
 });
 
+test("ten thousand services and hostile names stay within the caps, and the metrics can be read", async (context) => {
+  const collector = await startCollector(context, { env: { ...QUICK, SEISMO_ORIGIN_HOLD_MS: "0" } });
+  const odd = [
+    "__proto__",
+    "constructor",
+    'a"b',
+    "a\\b",
+    "a\nb",
+    "\u0000",
+    "\u202e",
+    "\ud83d",
+    "<script>",
+    "x".repeat(100_000),
+  ];
+  const names = [...odd, ...Array.from({ length: 10_000 }, (_, index) => `service-${index}`)];
+  for (let from = 0; from < names.length; from += 500) {
+    const services = names.slice(from, from + 500).map((name) => ({
+      service: name,
+      spans: [
+        {
+          ...{ kind: 2, status: 2, exception: { type: name.slice(0, 200), message: name } },
+          attributes: { "http.request.method": name.slice(0, 20), "http.route": name, [name.slice(0, 40)]: 1 },
+        },
+      ],
+    }));
+    assert.equal(await postOtlp(collector.otlpUrl, tracesBody(services)), 200);
+  }
+  const families = await counted(collector, names.length);
+  assert.equal(total(families, "seismo_errors"), names.length, "the sum stays exact");
+  const requests = samplesOf(families, "seismo_http_request_duration_seconds").filter(({ name }) =>
+    name.endsWith("_count"),
+  );
+  assert.equal(
+    requests.reduce((sum, { value }) => sum + value, 0),
+    names.length,
+  );
+  for (const { name, samples } of families.values()) {
+    const series = new Set(
+      samples.map(({ labels: { le: _, ...labels } }) => JSON.stringify(Object.entries(labels).sort())),
+    );
+    assert.ok(series.size <= 2_000, `${name} has ${series.size} series`);
+  }
+  assert.ok(total(families, "seismo_series_overflow") > 0);
+  assert.equal(errorsOf(collector.folder).length, names.length);
+  await isBalanced(collector);
+});
+
 test("it does not start on a port that is taken, and says which", async (context) => {
   const blocker = createServer();
   blocker.listen(0, "127.0.0.1");
