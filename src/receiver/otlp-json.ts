@@ -6,6 +6,7 @@
  * A time that is written as a bare number has gone through a double: it is exact to 256 ns. Senders write strings.
  */
 import type { Attributes, LogRecord, RecordedException, SpanRecord } from "../event";
+import { jsonFault } from "./json-shape";
 import { type LogBatch, MalformedOtlpError, type ReceivedLog, type ReceivedSpan, type TraceBatch } from "./otlp-batch";
 import {
   checkKept,
@@ -97,7 +98,8 @@ type Owner = () => Pick<ReceivedSpan, "resource" | "resourceAttributes">;
 
 function parse(body: Uint8Array): Fields {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  checkShape(bytes);
+  const fault = jsonFault(bytes, { nesting: MAX_JSON_NESTING, containers: MAX_JSON_CONTAINERS });
+  if (fault !== undefined) throw new MalformedOtlpError(fault);
   let parsed: unknown;
   try {
     parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)); // which takes a byte order mark away
@@ -105,33 +107,6 @@ function parse(body: Uint8Array): Fields {
     throw new MalformedOtlpError("the body is not JSON in UTF-8"); // the parser's own message quotes the body
   }
   return asFields(parsed, undefined);
-}
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPENING = [0x5b, 0x7b] as const;
-const CLOSING = [0x5d, 0x7d] as const;
-
-function checkShape(bytes: Uint8Array): void {
-  let nesting = 0;
-  let containers = 0;
-  let inString = false;
-  for (let at = 0; at < bytes.length; at++) {
-    const byte = bytes[at];
-    if (inString) {
-      if (byte === BACKSLASH) at++;
-      else if (byte === QUOTE) inString = false;
-    } else if (byte === QUOTE) {
-      inString = true;
-    } else if (byte === OPENING[0] || byte === OPENING[1]) {
-      if (++nesting > MAX_JSON_NESTING) throw new MalformedOtlpError(`more than ${MAX_JSON_NESTING} levels of JSON`);
-      if (++containers > MAX_JSON_CONTAINERS) {
-        throw new MalformedOtlpError(`more than ${MAX_JSON_CONTAINERS} objects and lists in one body`);
-      }
-    } else if (byte === CLOSING[0] || byte === CLOSING[1]) {
-      nesting--;
-    }
-  }
 }
 
 function eachItem(
