@@ -24,7 +24,7 @@ import { readLogsProtobuf, readTracesProtobuf } from "../receiver/otlp-protobuf"
 import type { OtlpAnswer, OtlpRequest } from "../receiver/otlp-response";
 import type { LogReadOptions, TraceReadOptions } from "../receiver/otlp-selection";
 import type { ReportOutcome } from "../server/routes";
-import type { Signal, Telemetry } from "../telemetry";
+import type { DropReason, Signal, Telemetry } from "../telemetry";
 import type { HeldEvents } from "./held-events";
 
 export interface IngestOptions {
@@ -59,11 +59,18 @@ export function createIngest(options: IngestOptions): Ingest {
   };
   const inTurn = createTurns();
 
+  /** Undefined for what rules ignore, and for what a bug of ours cannot name: the rest of its request goes on. */
   function name(raw: RawError): ErrorEvent | undefined {
-    const event = processError(raw, rules, frequency, nowMillis());
-    if (!rules.ignores(event, event.classification.category)) return event;
+    let lostTo: DropReason = "ignored";
+    try {
+      const event = processError(raw, rules, frequency, nowMillis());
+      if (!rules.ignores(event, event.classification.category)) return event;
+    } catch (error) {
+      telemetry.internalError("processError", error);
+      lostTo = "internal_error";
+    }
     telemetry.received("errors");
-    telemetry.dropped("errors", "ignored");
+    telemetry.dropped("errors", lostTo);
     return undefined;
   }
 
