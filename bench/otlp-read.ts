@@ -37,8 +37,8 @@ const READERS: readonly Reader[] = [
     name: "readTracesProtobuf",
     read: (batch) => readTracesProtobuf(batch.protobuf, { slowMillis: SLOW_MILLIS }).spanCount,
   },
-  { name: "protobufjs, full decode", read: (batch) => spansOf(TRACES.decode(batch.protobuf)) },
-  { name: "protobufjs, full decode, then counted", read: (batch) => count(TRACES.decode(batch.protobuf)) },
+  { name: "protobufjs, full decode to messages", read: (batch) => spansOf(TRACES.decode(batch.protobuf)) },
+  { name: "protobufjs, full decode to messages, counted", read: (batch) => count(TRACES.decode(batch.protobuf)) },
   {
     name: "protobufjs, full decode to plain objects",
     read: (batch) => spansOf(toPlain(TRACES.decode(batch.protobuf))),
@@ -83,21 +83,24 @@ function reportSpeed(batches: readonly Batch[], rounds: number): void {
   }
   const medians = new Map([...rates].map(([name, samples]) => [name, median(samples)]));
   const own = medians.get("readTracesProtobuf") ?? Number.NaN;
-  const full = medians.get("protobufjs, full decode") ?? Number.NaN;
+  // Of the two full decodes the one whose ids and times can be worked with; the other leaves them as bytes and halves.
+  const full = medians.get("protobufjs, full decode to plain objects") ?? Number.NaN;
+  const bare = medians.get("protobufjs, full decode to messages") ?? Number.NaN;
   console.log(
     markdownTable(
-      ["", "spans/s", "ns a span", "to full decode"],
+      ["", "spans/s", "ns a span", "to plain objects", "to messages"],
       [...medians].map(([name, rate]) => [
         name,
         Math.round(rate).toLocaleString("en"),
         (1e9 / rate).toFixed(0),
         `${(rate / full).toFixed(1)}x`,
+        `${(rate / bare).toFixed(1)}x`,
       ]),
     ),
   );
   console.log(
     `\n${TARGET_SPANS_A_SECOND.toLocaleString("en")} spans/s: ${own >= TARGET_SPANS_A_SECOND ? "met" : "missed"}; ` +
-      `${TARGET_RATIO} times a full decode: ${own >= TARGET_RATIO * full ? "met" : "missed"}\n`,
+      `${TARGET_RATIO} times a full decode to plain objects: ${own >= TARGET_RATIO * full ? "met" : "missed"}\n`,
   );
 }
 
