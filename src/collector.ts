@@ -271,7 +271,10 @@ function openForwarding(
     };
   } catch (error) {
     void queue.close();
-    throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    throw new Error(`forward.endpoint: ${message}; see forward.allow_insecure and forward.allow_private`, {
+      cause: error,
+    });
   }
 }
 
