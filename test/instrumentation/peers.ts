@@ -9,13 +9,6 @@ export interface Peer {
   close(): Promise<void>;
 }
 
-/** A port that was free a moment ago: connections to it are refused. */
-export async function closedPort(): Promise<number> {
-  const peer = await listen(createServer());
-  await peer.close();
-  return peer.port;
-}
-
 /** Takes connections and never says a word. */
 export function silentPeer(): Promise<Peer> {
   return listen(createServer());
