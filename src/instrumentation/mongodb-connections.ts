@@ -31,8 +31,8 @@ interface Pool {
 type TopologyModule = { readonly Topology: { readonly prototype: { selectServer: Step<Topology> } } };
 type PoolModule = { readonly ConnectionPool: { readonly prototype: { checkOut: Step<Pool> } } };
 
-/** Before, the two steps took callbacks. */
-const VERSIONS = [">=6.4.0 <8"];
+/** Before, selectServer() took a callback. */
+const VERSIONS = [">=6.6.0 <8"];
 
 export class MongoDBConnectionsInstrumentation extends InstrumentationBase {
   constructor() {
@@ -67,21 +67,24 @@ export class MongoDBConnectionsInstrumentation extends InstrumentationBase {
   }
 
   #watch<Host>(original: Step<Host>, addressOf: (host: Host) => Attributes): Step<Host> {
-    const note = (error: unknown, attributes: Attributes, asked: Asked): void => {
-      if (isConnectionFailure(error)) {
-        noteConnectionFailure(this.tracer, { error, system: "mongodb", attributes, ...asked });
-      }
+    const note = (error: unknown, host: Host, asked: Asked): void => {
+      if (!isConnectionFailure(error)) return;
+      const attributes = (): Attributes => addressOf(host);
+      noteConnectionFailure(this.tracer, { error, system: "mongodb", attributes, ...asked });
     };
     return function watched(...args) {
       const asked = askedNow();
       const result = original.apply(this, args);
-      if (result instanceof Promise) result.then(undefined, (error: unknown) => note(error, addressOf(this), asked));
+      if (result instanceof Promise) result.then(undefined, (error: unknown) => note(error, this, asked));
       return result;
     };
   }
 }
 
-/** What the application aborts rejects with a reason of its own; what a server answers, to a login say, is told by the command's span. */
+/**
+ * What the application aborts rejects with a reason of its own. What a server answers, to a login say, is told by the
+ * command's span.
+ */
 function isConnectionFailure(error: unknown): boolean {
   const { type } = readError(error);
   return type.startsWith("Mongo") && type !== "MongoServerError";
@@ -90,10 +93,7 @@ function isConnectionFailure(error: unknown): boolean {
 /** No server was found: the first of those that the application named. */
 function firstSeed({ s }: Topology): Attributes {
   const seed = s?.seedlist?.[0];
-  return {
-    ...(seed?.host !== undefined && { "server.address": seed.host }),
-    ...(seed?.port !== undefined && { "server.port": seed.port }),
-  };
+  return { "server.address": seed?.host, "server.port": seed?.port };
 }
 
 function addressOfPool({ address }: Pool): Attributes {

@@ -8,7 +8,7 @@
  * command's span tells of, is told here: refused, timed out, denied, or a pool that lets nobody wait any more.
  */
 import { type EventEmitter, errorMonitor } from "node:events";
-import { context } from "@opentelemetry/api";
+import { type Attributes, context } from "@opentelemetry/api";
 import {
   InstrumentationBase,
   InstrumentationNodeModuleDefinition,
@@ -112,11 +112,11 @@ export class MySQL2ConnectionsInstrumentation extends InstrumentationBase {
   }
 
   #note(error: unknown, { host, port, socketPath, database }: ConnectionConfig, asked: Asked): void {
-    const attributes = {
-      "server.address": socketPath ?? host ?? "localhost",
-      ...(socketPath === undefined && { "server.port": port ?? 3306 }),
-      ...(database !== undefined && { "db.namespace": database }),
-    };
+    const attributes = (): Attributes => ({
+      "server.address": socketPath ?? host,
+      "server.port": socketPath === undefined ? port : undefined,
+      "db.namespace": database,
+    });
     noteConnectionFailure(this.tracer, { error, system: "mysql", attributes, ...asked });
   }
 }
