@@ -17,7 +17,7 @@ for (const logger of ["pino", "winston"]) {
       .filter((line) => line.startsWith("{"))
       .map((line) => JSON.parse(line) as { readonly [key: string]: unknown }); // what the loggers write
     const ofFailedRequest = lines.filter((line) => line["trace_id"] === events[0]?.["trace_id"]);
-    assert.equal(ofFailedRequest.length, 2);
+    assert.equal(ofFailedRequest.length, 2, stdout);
     for (const line of ofFailedRequest) assert.equal(line["span_id"], events[0]?.["span_id"]);
     assert.equal(lines.filter((line) => line["trace_id"] !== undefined).length, 4);
   });
