@@ -5,7 +5,7 @@ import mysql, { type PoolConnection, type RowDataPacket } from "mysql2/promise";
 import { serve, setting } from "./service";
 
 const database = { host: "127.0.0.1", user: "orders", database: "shop" };
-const pool = mysql.createPool({ ...database, port: Number(setting("DATABASE_PORT")), connectionLimit: 150 });
+const pool = mysql.createPool({ ...database, port: Number(setting("DATABASE_PORT")) });
 
 interface Order {
   readonly id: string;

@@ -20,7 +20,7 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
-import { dirname, parse } from "node:path";
+import { dirname } from "node:path";
 import { attempt, codeOf, toError } from "./node-error";
 
 export type LogLevel = "debug" | "info" | "warning" | "error";
@@ -212,8 +212,6 @@ export interface AppendFileOptions {
   readonly maxBytes: number;
   /** How many older files are kept (`.1` is the newest). With 0, a full file is removed. */
   readonly backupCount: number;
-  /** Part of the name, for a process that must not share the file: `error_log.<suffix>.jsonl`. */
-  readonly suffix?: string | undefined;
   /** Milliseconds that never go back. */
   readonly monotonicMillis?: () => number;
 }
@@ -237,8 +235,7 @@ export interface AppendFile {
  * may share a path: who rotates holds `<path>.lock`, the others go on and follow.
  */
 export function createAppendFile(options: AppendFileOptions): AppendFile {
-  const { maxBytes, backupCount } = options;
-  const path = withSuffix(options.path, options.suffix);
+  const { path, maxBytes, backupCount } = options;
   const now = options.monotonicMillis ?? (() => performance.now());
   let current: OpenFile | undefined;
   let unsynced: Error | undefined;
@@ -386,13 +383,6 @@ interface OpenFile {
   /** Devices neither rotate nor sync. */
   readonly rotates: boolean;
   readonly seenMillis: number;
-}
-
-/** A suffix never leads out of the folder. */
-function withSuffix(path: string, suffix: string | undefined): string {
-  if (suffix === undefined) return path;
-  const { ext } = parse(path);
-  return `${path.slice(0, path.length - ext.length)}.${suffix.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 64)}${ext}`;
 }
 
 /** Throws what the file system says. A last line that was torn by a crash is ended first. */

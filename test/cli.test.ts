@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
+import { freshFolder } from "./fresh-folder";
 
-const folder = mkdtempSync(join(tmpdir(), "seismo-test-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = freshFolder();
 
 interface Said {
   readonly status: number | null;

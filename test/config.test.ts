@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { inspect } from "node:util";
 import fc from "fast-check";
 import {
@@ -16,17 +15,13 @@ import {
 } from "../src/config";
 import { INSTRUMENTATIONS } from "../src/config/decoders";
 import { compileRules } from "../src/processors/rules";
-
-const folder = mkdtempSync(join(tmpdir(), "seismo-config-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
-let folders = 0;
+import { freshFolder } from "./fresh-folder";
 
 type Files = { readonly [name: string]: string };
 
 /** Reads a configuration from an environment and the files of a folder of its own. */
 function load(env: { readonly [name: string]: string } = {}, files: Files = {}) {
-  const cwd = join(folder, String(folders++));
-  mkdirSync(cwd);
+  const cwd = freshFolder();
   for (const [name, content] of Object.entries(files)) writeFileSync(join(cwd, name), content, { mode: 0o600 });
   return { cwd, ...loadConfig({ env, cwd, hostname: "box" }) };
 }
@@ -215,7 +210,7 @@ test("resource attributes that are not well formed are refused as a whole", () =
 
 test("the worker is SEISMO_WORKER_ID, else the service instance, else the cluster worker, else the host", () => {
   const worker = (env: { readonly [name: string]: string }, clusterWorkerId?: number) =>
-    loadConfig({ env, cwd: folder, hostname: "box", clusterWorkerId }).config.service.worker;
+    loadConfig({ env, cwd: freshFolder(), hostname: "box", clusterWorkerId }).config.service.worker;
   const instance = { OTEL_RESOURCE_ATTRIBUTES: "service.instance.id=i-7" };
   assert.equal(worker({ ...instance, SEISMO_WORKER_ID: "w-1" }, 3), "w-1");
   assert.equal(worker(instance, 3), "i-7");

@@ -4,7 +4,6 @@ import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -15,20 +14,10 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { createAppendFile, createLogWriter, createTelemetry, type LogWriterOptions } from "../src/telemetry";
-
-const folder = mkdtempSync(join(tmpdir(), "seismo-telemetry-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
-let folders = 0;
-
-function freshFolder(): string {
-  const fresh = join(folder, String(folders++));
-  mkdirSync(fresh);
-  return fresh;
-}
+import { freshFolder } from "./fresh-folder";
 
 function logOptions(overrides: Partial<LogWriterOptions> = {}): LogWriterOptions & { readonly stderr: string[] } {
   const stderr: string[] = [];
@@ -223,13 +212,6 @@ test("the lock of another process delays a rotation; one that was left behind is
   file.append("third...\n");
   file.append("fourth..\n");
   assert.deepEqual([lines(`${path}.1`), lines(path)], [["first...", "second..", "third..."], ["fourth.."]]);
-});
-
-test("a suffix names the file of one process, and never another folder", () => {
-  const path = join(freshFolder(), "error_log.jsonl");
-  const named = (suffix: string) => createAppendFile({ path, maxBytes: 10, backupCount: 1, suffix }).path;
-  assert.equal(named("4242"), path.replace(".jsonl", ".4242.jsonl"));
-  assert.equal(named("../../etc/x"), path.replace(".jsonl", ".______etc_x.jsonl"));
 });
 
 test("a pipe is refused, since it would block the host or swallow the lines", async () => {

@@ -33,8 +33,11 @@ export interface HistogramPoint extends Series {
   readonly exemplars: readonly (Exemplar | null)[];
 }
 
-/** How the gauges of several processes become one. Counters and histograms add up. */
-export type GaugeMerge = "sum" | "max" | "distinct";
+/**
+ * How the gauges of several processes become one. Counters and histograms add up. `lasting` is the greatest, too, and
+ * stands for a while after its process is gone.
+ */
+export type GaugeMerge = "sum" | "max" | "lasting" | "distinct";
 
 interface Family {
   readonly name: string;
@@ -82,7 +85,7 @@ export function mergeFamily(
     case "counter":
       return { ...first, series: combine(seriesOf(parts, "counter"), bound, addCounters) };
     case "gauge": {
-      const add = { sum: addGauges, max: maxGauges, distinct: uniteGauges }[first.merge];
+      const add = { sum: addGauges, max: maxGauges, lasting: maxGauges, distinct: uniteGauges }[first.merge];
       return { ...first, series: combine(seriesOf(parts, "gauge"), bound, add) };
     }
     case "histogram":
@@ -93,6 +96,15 @@ export function mergeFamily(
 /** What stays of a process that is gone: its counts. Gauges speak of the living. */
 export function withoutGauges(families: Iterable<MetricFamilySnapshot>): MetricFamilySnapshot[] {
   return [...families].filter((family) => family.type !== "gauge");
+}
+
+/** What stays of a process that has just gone: its lasting gauges too, unless they say that nothing was wrong. */
+export function withLastWords(families: Iterable<MetricFamilySnapshot>): MetricFamilySnapshot[] {
+  return [...families].flatMap((family): MetricFamilySnapshot[] => {
+    if (family.type !== "gauge") return [family];
+    if (family.merge !== "lasting") return [];
+    return [{ ...family, series: family.series.filter(({ value }) => value !== 0) }];
+  });
 }
 
 /** Reads families that another process sent; `undefined` when any part is not as it should be. */
@@ -200,7 +212,7 @@ function isFamily(value: unknown): value is MetricFamilySnapshot {
       );
     case "gauge":
       return (
-        ["sum", "max", "distinct"].includes(String(value["merge"])) &&
+        ["sum", "max", "lasting", "distinct"].includes(String(value["merge"])) &&
         every(
           (point) =>
             Number.isFinite(point["value"]) &&

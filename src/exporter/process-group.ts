@@ -8,7 +8,8 @@
  *                     died-…       ◄──── "this death is counted", for the process that sees it die
  *
  * The first process makes the folder and hands the path of the socket on in its environment. What the members count is
- * added up (metric-family.ts). The counts of a member that is gone stay, so that no counter falls; its gauges go.
+ * added up (metric-family.ts). The counts of a member that is gone stay, so that no counter falls; its gauges go, those
+ * that say how it fared five minutes later.
  * Lines of JSON; anybody who can open the folder is this user.
  */
 import { randomUUID } from "node:crypto";
@@ -25,6 +26,7 @@ import {
   type MetricFamilySnapshot,
   mergeFamily,
   type SeriesBound,
+  withLastWords,
   withoutGauges,
 } from "./metric-family";
 import type { Metrics } from "./prometheus";
@@ -38,6 +40,8 @@ export interface ProcessGroupOptions {
   readonly maxMembers?: number;
   /** How long a scrape waits for members; who is late is shown as last known. Default 1000. */
   readonly collectTimeoutMillis?: number;
+  /** Only differences count. Default: the time since this process started. */
+  readonly nowMillis?: () => number;
 }
 
 export interface ProcessGroup {
@@ -56,6 +60,7 @@ export function createProcessGroup(options: ProcessGroupOptions): ProcessGroup {
   const { metrics, telemetry } = options;
   const maxMembers = options.maxMembers ?? MAX_MEMBERS;
   const collectTimeoutMillis = options.collectTimeoutMillis ?? COLLECT_TIMEOUT_MILLIS;
+  const nowMillis = options.nowMillis ?? (() => performance.now());
   const members = new Map<string, MemberState>();
   /** Members whose counts went into `departed`: they cannot come back, for they would count twice. */
   const folded = new Set<string>();
@@ -68,7 +73,10 @@ export function createProcessGroup(options: ProcessGroupOptions): ProcessGroup {
     socket.unref();
     socket.on("error", (error) => telemetry.log("debug", `metrics of a member process: ${error.message}`));
     socket.on("close", () => {
-      if (member?.socket === socket) member.socket = undefined;
+      if (member?.socket === socket) {
+        member.socket = undefined;
+        member.goneMillis = nowMillis();
+      }
       member?.answered?.();
     });
     readLines(socket, (message) => {
@@ -87,7 +95,7 @@ export function createProcessGroup(options: ProcessGroupOptions): ProcessGroup {
       return undefined;
     }
     telemetry.kept("metrics");
-    const member = known ?? newMember();
+    const member = known ?? newMember(nowMillis());
     member.socket = socket;
     members.set(id, member);
     return member;
@@ -105,7 +113,7 @@ export function createProcessGroup(options: ProcessGroupOptions): ProcessGroup {
       const message = size > MAX_MESSAGE_BYTES ? undefined : decodeMessage(await readFile(file, "utf8"));
       await unlink(file);
       if (folded.has(id) || message?.type !== "families") continue;
-      const member = members.get(id) ?? newMember();
+      const member = members.get(id) ?? newMember(nowMillis());
       members.set(id, member);
       absorb(member, message);
     }
@@ -173,10 +181,9 @@ export function createProcessGroup(options: ProcessGroupOptions): ProcessGroup {
         await sweepOnce();
         const own = metrics.snapshot();
         const alone = members.size === 0 && departed.size === 0;
-        const alive = [...members.values()].map(({ socket, families }) =>
-          socket === undefined ? byName(withoutGauges(families.values())) : families,
-        );
-        const all = alone ? own : [...(await mergeAll([byName(own), departed, ...alive])).values()];
+        const now = nowMillis();
+        const others = [...members.values()].map((member) => familiesOf(member, now));
+        const all = alone ? own : [...(await mergeAll([byName(own), departed, ...others])).values()];
         return [...all, ...(await metrics.defaultFamilies())];
       } catch (error) {
         telemetry.internalError("process group", error);
@@ -326,6 +333,8 @@ export function joinProcessGroup(options: GroupMemberOptions): GroupMember {
 const MAX_MEMBERS = 256;
 const ANNOUNCEMENT_MILLIS = 60_000;
 const MAX_GONE = 64;
+/** As long as a critical error keeps the status of a living process. */
+const LAST_WORDS_MILLIS = 5 * 60_000;
 const MAX_FOLDED = 10_000;
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 const COLLECT_TIMEOUT_MILLIS = 1_000;
@@ -339,6 +348,8 @@ type Families = ReadonlyMap<string, MetricFamilySnapshot>;
 
 interface MemberState {
   socket: Socket | undefined;
+  /** When it was heard of last; means something without a socket only. */
+  goneMillis: number;
   /** The newest that was taken in: a file that a member left may be older than what came by the socket. */
   sequence: number;
   readonly families: Map<string, MetricFamilySnapshot>;
@@ -346,8 +357,14 @@ interface MemberState {
   answered: (() => void) | undefined;
 }
 
-function newMember(): MemberState {
-  return { socket: undefined, sequence: 0, families: new Map(), answered: undefined };
+function newMember(nowMillis: number): MemberState {
+  return { socket: undefined, goneMillis: nowMillis, sequence: 0, families: new Map(), answered: undefined };
+}
+
+function familiesOf({ socket, goneMillis, families }: MemberState, nowMillis: number): Families {
+  if (socket !== undefined) return families;
+  const isLongGone = nowMillis - goneMillis >= LAST_WORDS_MILLIS;
+  return byName(isLongGone ? withoutGauges(families.values()) : withLastWords(families.values()));
 }
 
 function absorb(member: MemberState, { sequence, families }: FamiliesMessage): void {

@@ -204,7 +204,7 @@ export function createMetrics(
         "worker_status",
         "2: a critical error in the last 5 minutes; 1: a warning; 0: neither.",
         ["service", "worker"],
-        "max",
+        "lasting",
         pull,
       ),
     () => ({ critical: createTimeWindow(CRITICAL_WINDOW_MILLIS), warning: createTimeWindow(CRITICAL_WINDOW_MILLIS) }),
@@ -217,7 +217,7 @@ export function createMetrics(
     "worker_last_error_timestamp_seconds",
     "When the last error of a worker happened, in Unix time.",
     ["service", "worker"],
-    "max",
+    "lasting",
   );
   // What a healthy process says, so that an alert can tell "none" from "not there".
   critical.at([service]);

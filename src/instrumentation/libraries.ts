@@ -28,7 +28,7 @@ export interface Libraries {
 interface Library {
   /** Module names whose loading starts the instrumentation. */
   readonly modules: readonly string[];
-  /** What sees errors and makes no spans. */
+  /** What sees errors that no span of the library tells of. */
   readonly errors?: () => Instrumentation;
   readonly spans: (config: Config) => Instrumentation;
 }
@@ -73,6 +73,11 @@ const ON_DEMAND: { readonly [name: string]: Library } = {
   },
   mysql2: {
     modules: ["mysql2", "mysql2/promise"],
+    errors: () => {
+      const { MySQL2ConnectionsInstrumentation } =
+        require("./mysql2-connections") as typeof import("./mysql2-connections");
+      return new MySQL2ConnectionsInstrumentation();
+    },
     spans: () => {
       const { MySQL2Instrumentation } =
         require("@opentelemetry/instrumentation-mysql2") as typeof import("@opentelemetry/instrumentation-mysql2");
@@ -81,6 +86,11 @@ const ON_DEMAND: { readonly [name: string]: Library } = {
   },
   mongodb: {
     modules: ["mongodb"],
+    errors: () => {
+      const { MongoDBConnectionsInstrumentation } =
+        require("./mongodb-connections") as typeof import("./mongodb-connections");
+      return new MongoDBConnectionsInstrumentation();
+    },
     spans: () => {
       const { MongoDBInstrumentation } =
         require("@opentelemetry/instrumentation-mongodb") as typeof import("@opentelemetry/instrumentation-mongodb");

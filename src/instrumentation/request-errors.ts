@@ -5,8 +5,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { context, type Span, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
-import { keepUnrecorded } from "../processors/error-span-processor";
 import { scopeOf } from "../processors/span-scope";
+import { keepUnrecorded } from "../processors/thrown-values";
 
 const spans = new WeakMap<object, Span>();
 

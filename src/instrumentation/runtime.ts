@@ -8,6 +8,7 @@
 import type { Cluster } from "node:cluster";
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worker_threads";
 import { type Config, ConfigError, describeProblems, loadConfig } from "../config";
 import type { ErrorEvent, RawError, RequestRecord, Resource } from "../event";
 import { createJournal } from "../exporter/journal";
@@ -195,9 +196,18 @@ function configure(): Pick<Runtime, "config" | "telemetry" | "redaction"> {
   return { config, telemetry, redaction };
 }
 
+/** Node's own store for what threads inherit: unlike the environment, child processes do not. */
+const CLUSTER_WORKER = "seismo.cluster_worker";
+
 /** The id that Node's cluster gave this process. The module is loaded only where there is a parent that may have one. */
 function clusterWorkerId(): number | undefined {
+  if (!isMainThread) {
+    const inherited = getEnvironmentData(CLUSTER_WORKER);
+    return typeof inherited === "number" ? inherited : undefined;
+  }
   if (process.channel === undefined) return undefined;
   const cluster = require("node:cluster") as Cluster;
-  return cluster.worker?.id;
+  const id = cluster.worker?.id;
+  setEnvironmentData(CLUSTER_WORKER, id);
+  return id;
 }

@@ -390,4 +390,6 @@ const WORDING: readonly (readonly [phrase: string, category: Category])[] = [
   ["too many clients", "database_connection"],
   ["socket closed", "database_connection"],
   ["client was closed", "database_connection"],
+  ["pool is closed", "database_connection"], // mysql2
+  ["queue limit reached", "database_connection"], // mysql2
 ];

@@ -5,29 +5,31 @@
  *   span.end() ─► extract ─► counted before? ─┤ one event, made where it was first seen
  *                              │no            └ the others only get its name as attributes
  *                              └─► pipeline ─► attributes error.category, error.group, error.severity, error.fingerprint
+ *
+ * A failure without its Error waits for it first: held-failures.ts.
  */
-import { type Context, type Span, SpanKind, SpanStatusCode } from "@opentelemetry/api";
+import { type Context, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { hrTimeToMilliseconds } from "@opentelemetry/core";
 import type { ReadableSpan, Span as SdkSpan, SpanProcessor } from "@opentelemetry/sdk-trace-base";
-import type { ErrorEvent, RawError, RecordedException, SpanKind as RecordKind, Resource, SpanRecord } from "../event";
+import type { ErrorEvent, RawError, SpanKind as RecordKind, Resource, SpanRecord } from "../event";
 import type { Telemetry } from "../telemetry";
 import { type ExtractOptions, extractErrors, mayHaveFailed, withDriverCodes } from "./extract";
+import { createHeldFailures, type HeldFailure, type HeldFailures, takeHeld } from "./held-failures";
 import type { Pipeline } from "./pipeline";
-import { errorChain, isErrorLike, readError } from "./read-error";
+import { errorChain, isErrorLike } from "./read-error";
 import {
   type AddedContext,
   type Counted,
   countedByIdentity,
   countedByText,
-  type HeldFailure,
   localRoot,
   markCounted,
   openScope,
   requestAttributes,
   type SpanScope,
   scopeOf,
-  takeHeld,
 } from "./span-scope";
+import { exceptionsOf, keepThrownValues } from "./thrown-values";
 
 export interface ErrorSpanProcessorDependencies {
   readonly pipeline: Pipeline;
@@ -39,11 +41,6 @@ export interface ErrorSpanProcessorDependencies {
   readonly later: (callback: () => void, millis: number) => void;
 }
 
-/** How long a failure may wait for its live Error to reach an ancestor span. */
-export const HOLD_MILLIS = 1_000;
-/** Failures that may wait under one local root; more become events at once. */
-export const MAX_HELD = 256;
-
 const KINDS: { readonly [kind in SpanKind]: RecordKind } = {
   [SpanKind.INTERNAL]: "internal",
   [SpanKind.SERVER]: "server",
@@ -54,7 +51,7 @@ const KINDS: { readonly [kind in SpanKind]: RecordKind } = {
 
 export class ErrorSpanProcessor implements SpanProcessor {
   readonly #deps: ErrorSpanProcessorDependencies;
-  readonly #holding = new Set<SpanScope>();
+  readonly #held: HeldFailures;
   readonly #countedElsewhere = new WeakMap<object, Counted>();
   /** What each error was counted as last, under whatever span. */
   readonly #latest = new WeakMap<object, Counted>();
@@ -62,6 +59,7 @@ export class ErrorSpanProcessor implements SpanProcessor {
 
   constructor(dependencies: ErrorSpanProcessorDependencies) {
     this.#deps = dependencies;
+    this.#held = createHeldFailures({ later: dependencies.later, count: (failure) => this.#countHeld(failure) });
   }
 
   onStart(span: SdkSpan, parentContext: Context): void {
@@ -93,7 +91,7 @@ export class ErrorSpanProcessor implements SpanProcessor {
 
   /** Makes events of all failures that still wait. */
   releaseHeld(): void {
-    for (const root of this.#holding) this.#release(root);
+    this.#held.releaseAll();
   }
 
   /** An error seen without a finished span: captured by hand, passed to next(), or uncaught. Counted once like any other. */
@@ -111,7 +109,7 @@ export class ErrorSpanProcessor implements SpanProcessor {
   #onFailure(span: ReadableSpan, scope: SpanScope | undefined): void {
     const record = toSpanRecord(span, scope);
     // With an exception at hand the wait of those below is over before the span's own status is judged.
-    if (scope?.parent === undefined && scope !== undefined && record.exceptions.length === 0) this.#release(scope);
+    if (scope?.parent === undefined && scope !== undefined && record.exceptions.length === 0) this.#held.release(scope);
     const { resource, newId, extract } = this.#deps;
     const root = scope && localRoot(scope);
     const errors = extractErrors(
@@ -124,7 +122,7 @@ export class ErrorSpanProcessor implements SpanProcessor {
       const counted = this.#record(withAdded(raw, scope), identitiesOf(live), scope);
       if (counted?.event !== undefined) tag(span, counted.event);
     }
-    if (scope !== undefined && scope === root) this.#release(scope);
+    if (scope !== undefined && scope === root) this.#held.release(scope);
   }
 
   #record(raw: RawError, identities: readonly object[], scope: SpanScope | undefined): Counted | undefined {
@@ -144,14 +142,15 @@ export class ErrorSpanProcessor implements SpanProcessor {
     if (isBareStatus) return this.#recordStatus(raw, scope);
     const known = countedByText(scope, texts);
     if (known !== undefined) return known;
-    if (scope?.parent !== undefined && this.#hold({ scope, raw, texts, counted: undefined })) return undefined;
+    if (scope?.parent !== undefined && this.#held.hold({ scope, raw, texts, counted: undefined })) return undefined;
     return this.#count(raw, identities, scope);
   }
 
   /** Spans may have told of this error already; nobody says under which of them it got away. */
   #recordUncaught(raw: RawError, identities: readonly object[], scope: SpanScope | undefined): ErrorEvent | undefined {
     const told = this.#toldBySpan(raw, identities);
-    if (told?.event === undefined) return this.#record(raw, identities, scope ?? this.#holderOf(raw.message))?.event;
+    if (told?.event === undefined)
+      return this.#record(raw, identities, scope ?? this.#held.findScope(raw.message))?.event;
     const { event } = told;
     const { source, handled, fatal } = raw;
     const details = { ...event.details, ...raw.details };
@@ -172,13 +171,6 @@ export class ErrorSpanProcessor implements SpanProcessor {
         ? [this.#lastTold?.message === message ? this.#lastTold.counted : undefined]
         : identities.map((identity) => this.#latest.get(identity));
     return told.find((counted) => counted?.event !== undefined && counted.event.source !== "uncaught");
-  }
-
-  #holderOf(message: string): SpanScope | undefined {
-    for (const root of this.#holding) {
-      for (const { scope, texts } of root.held ?? []) if (texts.includes(message)) return scope;
-    }
-    return undefined;
   }
 
   #knownElsewhere(identities: readonly object[]): Counted | undefined {
@@ -203,100 +195,30 @@ export class ErrorSpanProcessor implements SpanProcessor {
     return counted;
   }
 
-  #hold(failure: HeldFailure): boolean {
-    const root = localRoot(failure.scope);
-    root.held ??= [];
-    // The same failure on a span and on its parent, both without an Error: the inner one is enough.
-    const inner = takeHeld(failure.scope, failure.texts);
-    if (root.held.length >= MAX_HELD) return false;
-    root.held.push(inner ?? failure);
-    if (!this.#holding.has(root)) this.#deps.later(() => this.#release(root), HOLD_MILLIS);
-    this.#holding.add(root);
-    return true;
+  /** Its Error did not come in time. */
+  #countHeld({ raw, scope }: HeldFailure): Counted {
+    const counted = this.#count(raw, [], scope);
+    if (counted.event !== undefined) tag(scope.span, counted.event);
+    return counted;
   }
-
-  /** What is released stays with the root: its Error may still come, and is no new failure then. */
-  #release(root: SpanScope): void {
-    this.#holding.delete(root);
-    for (const failure of root.held ?? []) {
-      if (failure.counted !== undefined) continue;
-      failure.counted = this.#count(failure.raw, [], failure.scope);
-      if (failure.counted.event !== undefined) tag(failure.scope.span, failure.counted.event);
-    }
-  }
-}
-
-/** The SDK keeps only the texts of an exception. Its class is patched once, so that the thrown value stays at hand. */
-function keepThrownValues(span: SdkSpan): void {
-  const prototype: unknown = Object.getPrototypeOf(span);
-  if (typeof prototype !== "object" || prototype === null || patched.has(prototype)) return;
-  patched.add(prototype);
-  const record = span.recordException;
-  if (typeof record !== "function" || !Object.hasOwn(prototype, "recordException")) return;
-  Object.defineProperty(prototype, "recordException", {
-    configurable: true,
-    writable: true,
-    value: function recordException(
-      this: SdkSpan & { readonly events?: readonly object[] },
-      ...args: Parameters<typeof record>
-    ) {
-      const before = this.events?.at(-1);
-      record.apply(this, args);
-      const written = this.events?.at(-1);
-      if (written === undefined || written === before) return keepUnrecorded(this, args[0]);
-      const scope = scopeOf(this);
-      if (scope === undefined) return;
-      scope.live ??= new Map();
-      scope.live.set(written, args[0]);
-    },
-  });
-}
-const patched = new WeakSet<object>();
-
-/** Keeps a thrown value with a span for which recordException() could not write an event. */
-export function keepUnrecorded(span: Span, thrown: unknown): void {
-  const scope = scopeOf(span);
-  if (scope === undefined) return;
-  scope.unrecorded ??= [];
-  if (scope.unrecorded.length < MAX_HELD) scope.unrecorded.push(thrown);
 }
 
 function toSpanRecord(span: ReadableSpan, scope: SpanScope | undefined): SpanRecord {
   const context = span.spanContext();
-  const endUnixMillis = hrTimeToMilliseconds(span.endTime);
   return {
     traceId: context.traceId,
     spanId: context.spanId,
     parentSpanId: span.parentSpanContext?.spanId,
     name: span.name,
     kind: KINDS[span.kind],
-    endUnixMillis,
+    endUnixMillis: hrTimeToMilliseconds(span.endTime),
     durationMillis: hrTimeToMilliseconds(span.duration),
     status:
       span.status.code === SpanStatusCode.ERROR ? "error" : span.status.code === SpanStatusCode.OK ? "ok" : "unset",
     statusMessage: span.status.message ?? "",
     attributes: span.attributes,
-    exceptions: [...recordedExceptions(span, scope), ...unrecordedExceptions(scope, endUnixMillis)],
+    exceptions: exceptionsOf(span, scope),
   };
-}
-
-function recordedExceptions(span: ReadableSpan, scope: SpanScope | undefined): RecordedException[] {
-  return span.events
-    .filter((event) => event.name === "exception")
-    .map((event) => ({
-      timeUnixMillis: hrTimeToMilliseconds(event.time),
-      type: textOf(event.attributes?.["exception.type"]),
-      message: textOf(event.attributes?.["exception.message"]),
-      stack: textOf(event.attributes?.["exception.stacktrace"]),
-      live: scope?.live?.get(event),
-    }));
-}
-
-function unrecordedExceptions(scope: SpanScope | undefined, timeUnixMillis: number): RecordedException[] {
-  return (scope?.unrecorded ?? []).map((live) => {
-    const { type, message, stack } = readError(live);
-    return { timeUnixMillis, type, message, stack, live };
-  });
 }
 
 /** Only errors have an identity worth comparing; a bare text has none. */
@@ -355,8 +277,4 @@ function tag(span: object, event: ErrorEvent): void {
   attributes["error.severity"] = event.rating.severity;
   attributes["error.fingerprint"] = event.fingerprint.id;
   attributes["error.origin"] = event.origin;
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }

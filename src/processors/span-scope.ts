@@ -8,7 +8,8 @@
 import type { Context, Span } from "@opentelemetry/api";
 import { SpanKind, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
-import type { Attributes, ErrorEvent, JsonObject, JsonValue, RawError } from "../event";
+import type { Attributes, ErrorEvent, JsonObject, JsonValue } from "../event";
+import type { HeldFailure } from "./held-failures";
 
 export interface SpanScope {
   readonly span: Span;
@@ -46,18 +47,6 @@ export interface AddedContext {
 /** A failure that became an event, or waits to become one. */
 export interface Counted {
   event: ErrorEvent | undefined;
-}
-
-/**
- * A failure of which only texts are known so far (mysql2, mongodb and pg keep the Error from the span).
- * The same failure with its live Error usually reaches an ancestor span a moment later; then both make one event.
- */
-export interface HeldFailure {
-  readonly scope: SpanScope;
-  readonly raw: RawError;
-  readonly texts: readonly string[];
-  /** Set when it became an event without its Error, which took too long. */
-  counted: Counted | undefined;
 }
 
 /** Remembered failures of one scope; the oldest give way, so that a span that never ends holds a bounded number. */
@@ -156,25 +145,6 @@ export function countedByText(scope: SpanScope | undefined, texts: readonly stri
     if (counted !== undefined) return counted;
   }
   return undefined;
-}
-
-/** Takes out the latest held failure of this scope or below it that has one of these texts. */
-export function takeHeld(scope: SpanScope, texts: readonly string[]): HeldFailure | undefined {
-  const held = localRoot(scope).held;
-  if (held === undefined) return undefined;
-  for (let index = held.length - 1; index >= 0; index--) {
-    const failure = held[index];
-    if (failure === undefined || !isWithin(failure.scope, scope)) continue;
-    if (!failure.texts.some((text) => texts.includes(text))) continue;
-    held.splice(index, 1);
-    return failure;
-  }
-  return undefined;
-}
-
-function isWithin(scope: SpanScope, ancestor: SpanScope): boolean {
-  for (let at: SpanScope | undefined = scope; at !== undefined; at = at.parent) if (at === ancestor) return true;
-  return false;
 }
 
 function keep<K>(map: Map<K, Counted>, key: K, counted: Counted): void {

@@ -5,7 +5,6 @@ import {
   appendFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -15,26 +14,17 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, type TestContext, test } from "node:test";
+import { type TestContext, test } from "node:test";
 import fc from "fast-check";
 import type { JsonObject } from "../../src/event";
 import { createJournal, type JournalOptions } from "../../src/exporter/journal";
 import { journalLine, readJournalLine } from "../../src/exporter/journal-line";
 import { readJournalTail } from "../../src/exporter/journal-tail";
 import { createTelemetry } from "../../src/telemetry";
+import { cannotRunHere } from "../cannot-run-here";
+import { freshFolder } from "../fresh-folder";
 import { errorEvent } from "./error-event";
-
-const folder = mkdtempSync(join(tmpdir(), "seismo-journal-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
-let folders = 0;
-
-function freshFolder(): string {
-  const fresh = join(folder, String(folders++));
-  mkdirSync(fresh);
-  return fresh;
-}
 
 function journalIn(home: string, overrides: Partial<JournalOptions> = {}) {
   const path = join(home, "error_log.jsonl");
@@ -316,7 +306,7 @@ test("a full journal is set aside, and the oldest goes", () => {
 async function withMount(t: TestContext, options: string, use: (home: string) => Promise<void>): Promise<void> {
   const home = freshFolder();
   const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", home], { encoding: "utf8" });
-  if (mounted.status !== 0) return t.skip(`needs the right to mount a tmpfs: ${mounted.stderr}`);
+  if (mounted.status !== 0) return cannotRunHere(t, `needs the right to mount a tmpfs: ${mounted.stderr}`);
   try {
     await use(home);
   } finally {

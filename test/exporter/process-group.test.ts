@@ -7,16 +7,18 @@ import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Worker } from "node:worker_threads";
 import type { MetricFamilySnapshot } from "../../src/exporter/metric-family";
-import { createProcessGroup, joinProcessGroup, type ProcessGroup } from "../../src/exporter/process-group";
+import {
+  createProcessGroup,
+  joinProcessGroup,
+  type ProcessGroup,
+  type ProcessGroupOptions,
+} from "../../src/exporter/process-group";
 import { createTelemetry } from "../../src/telemetry";
 import { errorEvent, metricsWith, request } from "./error-event";
 
 const MEMBER = join(__dirname, "fixtures/group-member.js");
 
-function group(
-  context: TestContext,
-  options: { maxMembers?: number; maxSeries?: number; collectTimeoutMillis?: number } = {},
-) {
+function group(context: TestContext, options: Partial<Omit<ProcessGroupOptions, "metrics" | "telemetry">> = {}) {
   const telemetry = createTelemetry();
   const metrics = metricsWith({ resource: { service: "shop", worker: "primary" } }, { telemetry });
   const created = createProcessGroup({ metrics, telemetry, maxSeries: 2_000, ...options });
@@ -105,8 +107,9 @@ test("a scrape shows what a member counted the moment before", async (context) =
   }
 });
 
-test("a member that ends keeps its counts and loses its gauges", async (context) => {
-  const { metricsOfGroup, path } = group(context);
+test("a member that ends keeps its counts, its status for five minutes, and loses its other gauges", async (context) => {
+  let now = 1_000;
+  const { metricsOfGroup, path } = group(context, { nowMillis: () => now });
   const child = await member(context, path, "a", 2);
   await member(context, path, "b", 3);
   await untilErrors(metricsOfGroup, 5);
@@ -118,7 +121,40 @@ test("a member that ends keeps its counts and loses its gauges", async (context)
   assert.equal(value(families, "errors_total", { worker: "a" }), 2);
   assert.equal(value(families, "http_request_duration_seconds"), 5);
   assert.equal(value(families, "requests_in_flight"), 1);
-  assert.equal(value(families, "worker_status", { worker: "a" }), 0);
+
+  const lastWords = (): readonly number[] => [
+    value(families, "worker_status", { worker: "a" }),
+    value(families, "worker_last_error_timestamp_seconds", { worker: "a" }),
+  ];
+  const before = lastWords();
+  assert.equal(before[0], 2);
+  assert.ok((before[1] ?? 0) > 0);
+  now += 5 * 60_000 - 1;
+  families = await metricsOfGroup();
+  assert.deepEqual(lastWords(), before);
+  now += 1;
+  families = await metricsOfGroup();
+  assert.deepEqual(lastWords(), [0, 0]);
+  assert.equal(value(families, "worker_status", { worker: "b" }), 2);
+  assert.equal(value(families, "errors_total", { worker: "a" }), 2);
+});
+
+test("a member that dies before it could connect leaves its status, and one that ends well leaves none", async (context) => {
+  const { metricsOfGroup, path } = group(context);
+  for (const [worker, errors] of [
+    ["failed", "1"],
+    ["healthy", "0"],
+  ]) {
+    assert.equal(spawnSync(process.execPath, [MEMBER, path, worker ?? "", errors ?? "", "exit"]).status, 0);
+  }
+  const status = (await metricsOfGroup()).find(({ name }) => name === "seismo_worker_status");
+  assert.deepEqual(
+    status?.series.map(({ labels }) => labels),
+    [
+      ["shop", "primary"],
+      ["shop", "failed"],
+    ],
+  );
 });
 
 test("a process that throws as it starts has been counted, before it could even connect", async (context) => {

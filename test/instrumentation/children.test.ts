@@ -100,6 +100,21 @@ test("one scrape shows all cluster workers, each under its own name, and keeps t
   assert.equal(events.length, 7);
 });
 
+test("a thread of a cluster worker has the worker label of its process", async () => {
+  const { app, ports } = await startCluster(2);
+  await send(ports[1] ?? 0, "/thread");
+  const [error] = await eventually("the thread's error", async () => {
+    const samples = await app.samples("errors");
+    return samples.length > 0 ? samples : undefined;
+  });
+  const { events } = await app.stop();
+  assert.match(error?.labels["worker"] ?? "", /-2$/);
+  assert.deepEqual(
+    events.map((event) => [event.error_message, event["worker_id"]]),
+    [["in a thread", error?.labels["worker"]]],
+  );
+});
+
 for (const [path, ended, event] of [
   ["/throw", /worker 1 (ended 1)/, { ...died, error_type: "RangeError", error_message: "a worker's own" }],
   ["/kill", /worker 1 (ended SIGKILL)/, { ...died, error_message: "cluster worker ended by SIGKILL" }],

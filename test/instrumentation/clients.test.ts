@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { freePort } from "../free-port";
 import { eventually, runFixture } from "./fixture-app";
-import { closedPort, silentPeer } from "./peers";
+import { silentPeer } from "./peers";
 
 for (const client of ["fetch", "undici", "http"]) {
   test(`${client}: a refused, unresolved or unanswered call is one event each, though the caller copes`, async () => {
     const peer = await silentPeer();
     const app = runFixture("http-app.js", {
-      env: { CLOSED_PORT: String(await closedPort()), HANGING_PORT: String(peer.port) },
+      env: { CLOSED_PORT: String(await freePort()), HANGING_PORT: String(peer.port) },
     });
     for (const target of ["refused", "dns", "timeout"]) {
       assert.equal((await app.fetch(`/call/${client}/${target}`)).status, 200);

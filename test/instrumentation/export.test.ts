@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { freePort } from "../free-port";
 import { eventually, type FixtureApp, runFixture, sum } from "./fixture-app";
-import { closedPort, type SinkSpan, type TraceSink, traceSink } from "./peers";
+import { type SinkSpan, type TraceSink, traceSink } from "./peers";
 
 const SERVER = 2;
 
@@ -117,7 +118,7 @@ test("OTEL_SDK_DISABLED=true makes no spans; captured and uncaught errors still 
 });
 
 for (const [what, openSink] of [
-  ["is down", async () => ({ port: await closedPort(), close: async () => {} })],
+  ["is down", async () => ({ port: await freePort(), close: async () => {} })],
   ["refuses", () => traceSink(400)],
 ] as const) {
   test(`a sink that ${what} leaves the application alone, and is warned of once`, async () => {

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { after, afterEach, test } from "node:test";
+import { afterEach, test } from "node:test";
 import fc from "fast-check";
 import type * as Seismo from "../../src/index";
 import type { startedRuntime } from "../../src/instrumentation/runtime";
+import { freshFolder } from "../fresh-folder";
 import type { JournalEvent } from "./fixture-app";
 
 // The library reads its configuration at first use.
-const folder = mkdtempSync(join(tmpdir(), "seismo-test-"));
+const folder = freshFolder();
 const journal = join(folder, "journal.jsonl");
 Object.assign(process.env, {
   SEISMO_METRICS_ENABLED: "false",
@@ -27,7 +27,6 @@ const { values } = require(resolve("test/fixtures/hostile-values.js")) as {
 const hostile = Object.entries(values).map(([name, make]) => [name, make()] as const);
 
 afterEach(() => seismo.shutdown());
-after(() => rmSync(folder, { recursive: true }));
 
 type Anything = (...args: unknown[]) => unknown;
 

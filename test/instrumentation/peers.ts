@@ -1,18 +1,12 @@
 /** Small stand-ins for what an application talks to: they speak the real protocol, and fail on demand. */
 import { createServer as createHttpServer, type IncomingHttpHeaders } from "node:http";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { BSON } from "mongodb";
 import { type Connection, createServer as createMysqlServer } from "mysql2";
 
 export interface Peer {
   readonly port: number;
   close(): Promise<void>;
-}
-
-/** A port that was free a moment ago: connections to it are refused. */
-export async function closedPort(): Promise<number> {
-  const peer = await listen(createServer());
-  await peer.close();
-  return peer.port;
 }
 
 /** Takes connections and never says a word. */
@@ -78,6 +72,18 @@ export async function mysqlPeer(): Promise<Peer> {
       await new Promise((closed) => inner.close(closed));
     },
   };
+}
+
+/** A MongoDB server that its driver finds, by the first connection, and whose other connections break off at once. */
+export function mongoPeer(): Promise<Peer> {
+  let connections = 0;
+  return listen(
+    createServer((socket) => {
+      connections += 1;
+      if (connections > 1) return void socket.destroy();
+      socket.on("data", (message) => socket.write(mongoHello(message)));
+    }),
+  );
 }
 
 export interface TraceSink extends Peer {
@@ -159,6 +165,28 @@ function redisAnswer([name]: readonly string[]): string {
     default:
       return "+OK\r\n";
   }
+}
+
+const OP_REPLY = 1;
+const OP_MSG = 2013;
+
+/** Answers `hello`, which comes as OP_QUERY first and may come as OP_MSG later, in its own kind. */
+function mongoHello(message: Buffer): Buffer {
+  const isMessage = message.readInt32LE(12) === OP_MSG;
+  const document = BSON.serialize({
+    ok: 1,
+    helloOk: true,
+    isWritablePrimary: true,
+    minWireVersion: 0,
+    maxWireVersion: 21,
+  });
+  const between = Buffer.alloc(isMessage ? 5 : 20); // OP_REPLY: flags, cursor, start, count
+  if (!isMessage) between.writeInt32LE(1, 16);
+  const header = Buffer.alloc(16);
+  header.writeInt32LE(header.length + between.length + document.length, 0);
+  header.writeInt32LE(message.readInt32LE(4), 8);
+  header.writeInt32LE(isMessage ? OP_MSG : OP_REPLY, 12);
+  return Buffer.concat([header, between, document]);
 }
 
 interface OtlpValue {

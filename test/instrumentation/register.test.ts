@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
+import { freePort } from "../free-port";
 import { eventually, type FixtureApp, type FixtureOptions, runFixture, sum } from "./fixture-app";
-import { closedPort, silentPeer } from "./peers";
+import { silentPeer } from "./peers";
 
 /** Express, one request that is answered and one that fails. */
 async function serves(app: FixtureApp): Promise<void> {
@@ -29,7 +30,7 @@ test("port 0 takes a free one and says which; a port that was asked for needs no
   const port = await free.line(/^seismo: metrics on http:\/\/127\.0\.0\.1:(\d+)\/metrics$/m, "stderr");
   assert.notEqual(port, "0");
   await free.stop();
-  const asked = runFixture("express-app.js", { env: { SEISMO_METRICS_PORT: String(await closedPort()) } });
+  const asked = runFixture("express-app.js", { env: { SEISMO_METRICS_PORT: String(await freePort()) } });
   await serves(asked);
   assert.equal((await asked.stop()).stderr, "");
 });

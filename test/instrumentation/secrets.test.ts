@@ -4,9 +4,9 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { freePort } from "../free-port";
 import { CANARIES } from "../processors/canaries";
 import { runFixture, send } from "./fixture-app";
-import { closedPort } from "./peers";
 
 test("a secret that the application lets slip is on no surface: metrics, journal, log, stderr, exported spans", async (t) => {
   let exported = "";
@@ -21,7 +21,7 @@ test("a secret that the application lets slip is on no surface: metrics, journal
   const app = runFixture("secret-app.js", {
     env: {
       SECRETS: JSON.stringify(CANARIES),
-      CLOSED_PORT: String(await closedPort()),
+      CLOSED_PORT: String(await freePort()),
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(sink.address() as AddressInfo).port}`,
       OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer hunter22-hunter22",
       SEISMO_CAPTURE_REQUEST_HEADERS: "x-shop-note",

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readdirSync } from "node:fs";
 import { test } from "node:test";
+import { freePort } from "../free-port";
+import { freshFolder } from "../fresh-folder";
 import { type Ended, type FixtureApp, type FixtureOptions, type JournalEvent, runFixture } from "./fixture-app";
-import { closedPort, silentPeer } from "./peers";
+import { silentPeer } from "./peers";
 
 interface Death {
   readonly how: string;
@@ -100,7 +100,7 @@ for (const how of ["throw-in-request", "throw-later", "end-after-request", "sign
 
 for (const how of ["throw", "exit", "exit-code", "signal"]) {
   test(`${how}: what the process had on the disk for its children is gone with it`, async () => {
-    const folder = mkdtempSync(join(tmpdir(), "seismo-test-"));
+    const folder = freshFolder();
     const app = await start(how, { env: { TMPDIR: folder } });
     if (how === "signal") {
       await app.line(/(listening)/);
@@ -109,13 +109,12 @@ for (const how of ["throw", "exit", "exit-code", "signal"]) {
     }
     await app.ended();
     assert.deepEqual(readdirSync(folder), []);
-    rmSync(folder, { recursive: true });
   });
 }
 
 /** On a port of its own, so that Seismo has nothing to say on stderr. */
 async function start(how: string, options: FixtureOptions): Promise<FixtureApp> {
-  const env = { SEISMO_METRICS_PORT: String(await closedPort()), ...options.env };
+  const env = { SEISMO_METRICS_PORT: String(await freePort()), ...options.env };
   return runFixture("dying-app.js", { args: [how], ...options, env });
 }
 

@@ -9,8 +9,9 @@ import { MongoClient, MongoNetworkTimeoutError, MongoOperationTimeoutError, Mong
 import mysql from "mysql2/promise";
 import { Client, Pool } from "pg";
 import { createClient } from "redis";
+import { freePort } from "../free-port";
 import { type Postgres, startPostgres } from "../postgres";
-import { closedPort, type RealError, shaped, thrownBy, withServer } from "./real-errors";
+import { type RealError, shaped, thrownBy, withServer } from "./real-errors";
 
 export type DatabaseErrors =
   | { readonly status: "running"; readonly errors: readonly RealError[]; readonly stop: () => Promise<void> }
@@ -148,7 +149,7 @@ async function startPostgresErrors(): Promise<DatabaseErrors> {
         category: "database_connection",
         title: "a server that is not there",
         make: async () => {
-          const pool = new Pool({ host: "127.0.0.1", port: await closedPort() });
+          const pool = new Pool({ host: "127.0.0.1", port: await freePort() });
           return thrownBy(() => pool.query("SELECT 1"));
         },
       },
@@ -225,7 +226,7 @@ const mysqlErrors: readonly RealError[] = [
   {
     category: "database_connection",
     title: "a server that is not there",
-    make: async () => thrownBy(async () => mysql.createConnection({ host: "127.0.0.1", port: await closedPort() })),
+    make: async () => thrownBy(async () => mysql.createConnection({ host: "127.0.0.1", port: await freePort() })),
   },
   {
     category: "database_connection",
@@ -270,7 +271,7 @@ const mongoErrors: readonly RealError[] = [
     category: "database_connection",
     title: "a server that is not there",
     make: async () => {
-      const client = new MongoClient(`mongodb://127.0.0.1:${await closedPort()}`, { serverSelectionTimeoutMS: 50 });
+      const client = new MongoClient(`mongodb://127.0.0.1:${await freePort()}`, { serverSelectionTimeoutMS: 50 });
       return thrownBy(() => client.connect()).finally(() => client.close());
     },
   },
@@ -346,7 +347,7 @@ const redisErrors: readonly RealError[] = [
 
 async function ioredisWithoutServer(): Promise<unknown> {
   const client = new Redis({
-    port: await closedPort(),
+    port: await freePort(),
     host: "127.0.0.1",
     maxRetriesPerRequest: 0,
     disconnectTimeout: 10,
@@ -359,7 +360,7 @@ async function ioredisWithoutServer(): Promise<unknown> {
 }
 
 async function redisWithoutServer(): Promise<unknown> {
-  const client = createClient({ socket: { host: "127.0.0.1", port: await closedPort(), reconnectStrategy: false } });
+  const client = createClient({ socket: { host: "127.0.0.1", port: await freePort(), reconnectStrategy: false } });
   client.on("error", () => {});
   return thrownBy(() => client.connect());
 }

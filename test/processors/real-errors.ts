@@ -25,6 +25,7 @@ import Joi from "joi";
 import { Client, interceptors, request, fetch as undiciFetch } from "undici";
 import { z } from "zod";
 import type { Category, RawError } from "../../src/event";
+import { freePort } from "../free-port";
 
 export interface RealError {
   readonly category: Category;
@@ -48,11 +49,6 @@ export async function thrownBy(run: () => unknown): Promise<unknown> {
 /** An error with the class name and properties that a library gives it. */
 export function shaped(name: string, message: string, properties: object = {}): Error {
   return Object.assign(new Error(message), { name }, properties);
-}
-
-/** A port of 127.0.0.1 where nobody listens. */
-export async function closedPort(): Promise<number> {
-  return withServer(net.createServer(), (port) => port);
 }
 
 /** Runs `use` while `server` listens on a free port. */
@@ -215,7 +211,7 @@ const networkErrors: readonly RealError[] = [
   {
     category: "network_connection",
     title: "a fetch that is refused",
-    make: async () => thrownBy(async () => fetch(`http://127.0.0.1:${await closedPort()}/`)),
+    make: async () => thrownBy(async () => fetch(`http://127.0.0.1:${await freePort()}/`)),
   },
   {
     category: "network_connection",
@@ -905,7 +901,7 @@ async function exhaustHeap(): Promise<unknown> {
 }
 
 async function connectTo(target: { readonly host?: string; readonly port?: number }): Promise<unknown> {
-  const socket = net.connect({ host: "127.0.0.1", port: target.port ?? (await closedPort()), ...target });
+  const socket = net.connect({ host: "127.0.0.1", port: target.port ?? (await freePort()), ...target });
   return new Promise((resolve) => socket.once("error", resolve));
 }
 

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { context, type Span, trace } from "@opentelemetry/api";
-import { BasicTracerProvider } from "@opentelemetry/sdk-trace-base";
+import { context, type Span } from "@opentelemetry/api";
 import {
   countedByIdentity,
   countedByText,
@@ -9,18 +8,9 @@ import {
   MAX_COUNTED,
   markCounted,
   openScope,
-  type SpanScope,
   scopeOf,
-  takeHeld,
 } from "../../src/processors/span-scope";
-import { rawFrom } from "./raw-error";
-
-const tracer = new BasicTracerProvider().getTracer("test");
-
-function open(parent?: SpanScope): SpanScope {
-  const around = parent === undefined ? context.active() : trace.setSpan(context.active(), parent.span);
-  return openScope(tracer.startSpan("span", {}, around), around);
-}
+import { open, tracer } from "./open-scope";
 
 test("a span has one scope, however often it is opened", () => {
   const span: Span = tracer.startSpan("span");
@@ -65,21 +55,4 @@ test("a span that fails for ever remembers a bounded number of failures, the lat
   assert.equal(scope.counted?.byText.size, MAX_COUNTED);
   assert.equal(countedByIdentity(scope, [errors[0] ?? {}]), undefined);
   assert.notEqual(countedByIdentity(scope, [errors.at(-1) ?? {}]), undefined);
-});
-
-test("of the failures that wait, the latest with that text below the scope is taken, once", () => {
-  const root = open();
-  const [left, right] = [open(root), open(root)];
-  const held = [left, right, right].map((scope) => ({
-    scope,
-    raw: rawFrom(new Error("no connection")),
-    texts: ["no connection"],
-    counted: undefined,
-  }));
-  root.held = [...held];
-  assert.equal(takeHeld(left, ["something else"]), undefined);
-  assert.equal(takeHeld(right, ["no connection"]), held[2]);
-  assert.equal(takeHeld(right, ["no connection"]), held[1]);
-  assert.equal(takeHeld(right, ["no connection"]), undefined);
-  assert.equal(takeHeld(root, ["no connection"]), held[0]);
 });
