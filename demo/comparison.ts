@@ -27,8 +27,8 @@ export interface Comparison extends MadeFailures {
 
 /** One row for each service and category that failures were made in or counted in, in the order of CATEGORIES. */
 export function compare(made: readonly MadeFailures[], { services, collector }: Readings): Comparison[] {
-  const counted = rootsOf(services);
-  const collected = rootsOf(collector);
+  const counted = errorsOf(services, "root");
+  const collected = errorsOf(collector, "root");
   const known = new Map(made.map((row) => [keyOf(row), row]));
   return [...new Set([...known.keys(), ...counted.keys(), ...collected.keys()])]
     .map((key) => ({
@@ -37,6 +37,19 @@ export function compare(made: readonly MadeFailures[], { services, collector }: 
       collected: collected.get(key) ?? 0,
     }))
     .sort((a, b) => byCategory(a.category, b.category) || (a.service < b.service ? -1 : 1));
+}
+
+/** What the collector should have, and has, as echoes of what services passed on: of the call that failed, and of their answer. */
+export function compareEchoes(
+  made: readonly MadeFailures[],
+  { collector }: Readings,
+): { readonly expected: number; readonly collected: number } {
+  const echoes = errorsOf(collector, "echo");
+  const passedOn = made.filter((row) => row.made > row.roots);
+  return {
+    expected: passedOn.reduce((sum, row) => sum + 2 * (row.made - row.roots), 0),
+    collected: passedOn.reduce((sum, row) => sum + (echoes.get(keyOf(row)) ?? 0), 0),
+  };
 }
 
 export function isRight({ made, counted, roots, collected }: Comparison): boolean {
@@ -52,15 +65,15 @@ export function keyOf({ service, category }: Place): string {
   return JSON.stringify([service, category]);
 }
 
-/** An echo is the reach of a failure that is counted as a root already. */
-function rootsOf(samples: readonly Sample[]): Map<string, number> {
-  const roots = new Map<string, number>();
+/** By keyOf(). An echo is the reach of a failure that is counted as a root already. */
+function errorsOf(samples: readonly Sample[], origin: "root" | "echo"): Map<string, number> {
+  const errors = new Map<string, number>();
   for (const { name, labels, value } of samples) {
-    if (name !== "seismo_errors_total" || labels["origin"] !== "root") continue;
+    if (name !== "seismo_errors_total" || labels["origin"] !== origin) continue;
     const key = keyOf({ service: labels["service"] ?? "", category: labels["category"] ?? "" });
-    roots.set(key, (roots.get(key) ?? 0) + value);
+    errors.set(key, (errors.get(key) ?? 0) + value);
   }
-  return roots;
+  return errors;
 }
 
 function placeOf(key: string): Place {

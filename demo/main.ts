@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { HELP, type RunOptions, readCommandLine } from "./command-line";
-import { compare, isRight } from "./comparison";
+import { compare, compareEchoes, isRight } from "./comparison";
 import { type Readings, sumBy } from "./readings";
 import { renderComparison, renderProgress, renderSummary } from "./screen";
 import { type Demo, startDemo } from "./start-demo";
@@ -93,11 +93,14 @@ async function act(
   print("", "The traffic has stopped. Waiting until the counts stand still…", "");
   const readings = await demo.settled();
   const rows = compare(demo.expected(), readings);
+  const echoes = compareEchoes(demo.expected(), readings);
   print(...renderComparison(rows, isColored));
+  print(`Passed on by one service to another: ${echoes.expected} echoes expected, ${echoes.collected} collected.`);
   for (const reason of demo.skipped) print(`Not made here: ${reason}.`);
   if (demo.problems().length > 0) return `not all went as it should:\n  ${demo.problems().join("\n  ")}`;
   const unbalanced = [...sumBy(readings.collector, "seismo_unaccounted", "signal")].filter(([, count]) => count !== 0);
   if (unbalanced.length > 0) return `the collector's books do not balance: ${unbalanced.join(", ")}`;
+  if (echoes.expected !== echoes.collected) return "echoes expected and collected differ";
   return rows.every(isRight) ? undefined : "made and counted differ";
 }
 

@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { CATEGORIES } from "seismo";
 import { ACTIONS, type Action } from "../demo/actions";
 import { readCommandLine } from "../demo/command-line";
-import { compare, type Failure } from "../demo/comparison";
+import { compare, compareEchoes, type Failure } from "../demo/comparison";
 import { parseExposition, type Readings } from "../demo/readings";
 import { renderComparison, renderProgress, renderSummary } from "../demo/screen";
 import { startDemo } from "../demo/start-demo";
@@ -81,7 +81,7 @@ test("docs/demo.md lists every act and what it makes", () => {
   const page = readFileSync("docs/demo.md", "utf8");
   const missing = ACTIONS.filter(({ name, makes }) => {
     const row = page.split("\n").find((line) => line.startsWith(`| \`${name}\` |`)) ?? "";
-    return row === "" || !makes.every(({ service, category }) => row.includes(`${service}: \`${category}\``));
+    return row === "" || !makes.every((failure) => row.includes(shown(failure)));
   });
   assert.deepEqual(
     missing.map(({ name }) => name),
@@ -174,6 +174,22 @@ test("made and counted are compared by service and category, roots alone; the co
   ]);
 });
 
+test("of what a service passed on, the collector should have the call and the answer as echoes", () => {
+  const collector = parseExposition(
+    [
+      errors("shop", "http_upstream_error", "echo", 4),
+      errors("shop", "http_client_error", "echo", 1),
+      errors("shop", "http_server_error", "echo", 9),
+    ].join("\n"),
+  );
+  const made = [
+    { service: "shop", category: "http_upstream_error", made: 2, roots: 0 },
+    { service: "shop", category: "http_client_error", made: 5, roots: 4 },
+    { service: "shop", category: "http_server_error", made: 5, roots: 5 },
+  ];
+  assert.deepEqual(compareEchoes(made, { services: [], collector }), { expected: 6, collected: 5 });
+});
+
 test("label values are read with their escapes", () => {
   assert.deepEqual(parseExposition('a{b="x\\"y\\\\z\\n",c="{}"} 1.5\nup 1\n# d 1\n'), [
     { name: "a", labels: { b: 'x"y\\z\n', c: "{}" }, value: 1.5 },
@@ -222,6 +238,10 @@ test("colours are for terminals", () => {
     "5 s: requests 0, errors 0 (critical 0, warning 0, info 0), new groups 0, slow 0, in flight 0, stuck 0, spans received 7",
   );
 });
+
+function shown({ service, category, isRoot }: Failure): string {
+  return `${service}: \`${category}\`${isRoot ? "" : " (passed on)"}`;
+}
 
 const PASSED_ON: Failure = { service: "shop", category: "http_upstream_error", isRoot: false };
 
