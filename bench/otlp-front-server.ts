@@ -2,7 +2,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import express, { type ErrorRequestHandler } from "express";
-import { createBearerCheck } from "../src/receiver/bearer-token";
+import { createBearerCheck } from "../src/bearer-token";
 import { encodeAccepted, encodeRefusal } from "../src/receiver/otlp-response";
 import { createOtlpServer, OTLP_LIMITS } from "../src/receiver/otlp-server";
 import { createTelemetry } from "../src/telemetry";

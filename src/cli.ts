@@ -95,13 +95,13 @@ async function collect(args: readonly string[]): Promise<number> {
   );
   if (typeof given === "number") return given;
   if (given.positionals.length > 0) return misused(`unexpected "${given.positionals[0]}"`, COLLECT_USAGE);
-  const overrides = Object.entries(COLLECT_OPTIONS).flatMap(([option, variable]) => {
-    const value = given.values[option];
-    return typeof value === "string" ? [[variable, value] as const] : [];
-  });
-  const { config, problems } = configuration(Object.fromEntries(overrides));
+  const typed = Object.keys(COLLECT_OPTIONS).filter((option) => typeof given.values[option] === "string");
+  const overrides = new Map(typed.map((option) => [COLLECT_OPTIONS[option] ?? "", option]));
+  const { config, problems } = configuration(
+    Object.fromEntries([...overrides].map(([variable, option]) => [variable, String(given.values[option])])),
+  );
   if (problems.length > 0) {
-    complain(problems);
+    complain(problems.map((problem) => asTyped(problem, overrides)));
     return EXIT.failed;
   }
   return await runCollector(config);
@@ -169,6 +169,12 @@ function parse(
 
 function configuration(overrides: { readonly [variable: string]: string }): ReturnType<typeof loadConfig> {
   return loadConfig({ env: { ...process.env, ...overrides }, cwd: process.cwd(), hostname: hostname() });
+}
+
+/** Under the name that was typed, not that of the variable that it stands for. */
+function asTyped(problem: ConfigProblem, overrides: ReadonlyMap<string, string>): ConfigProblem {
+  const option = overrides.get(problem.key);
+  return option === undefined ? problem : { ...problem, source: "command line", key: `--${option}` };
 }
 
 function complain(problems: readonly ConfigProblem[]): void {

@@ -10,6 +10,7 @@ import { randomUUID } from "node:crypto";
 import { parseKeyPairsIntoRecord } from "@opentelemetry/core";
 import { createHeldEvents } from "./collector/held-events";
 import { createIngest } from "./collector/ingest";
+import { createMemoryGuard } from "./collector/memory-guard";
 import type { Config } from "./config";
 import type { Resource } from "./event";
 import { openDiskQueue } from "./exporter/disk-queue";
@@ -81,6 +82,7 @@ export function createCollector(config: Config): Collector {
     },
     {
       telemetry,
+      collector: () => ({ refused: refusedBy(doors), undecided: judge.undecided }),
       queues: () => (forwarding === undefined ? [] : [queueOf(forwarding.forwarder)]),
       waiting: () => [
         { signal: "errors", count: held.waiting() },
@@ -90,6 +92,7 @@ export function createCollector(config: Config): Collector {
   );
   const held = createHeldEvents({ judge, journal, metrics, telemetry, monotonicMillis: () => performance.now() });
   let forwarding: Forwarding | undefined;
+  const doors: OtlpServer[] = [];
   const ready = new Set<string>();
   const stopping: ((graceMillis: number) => Promise<void>)[] = [];
 
@@ -136,6 +139,7 @@ export function createCollector(config: Config): Collector {
       metrics,
       telemetry,
       syncs: config.journal.sync === "always",
+      isMemoryTight: createMemoryGuard(() => performance.now()),
       newId,
       nowMillis: Date.now,
     });
@@ -160,19 +164,16 @@ export function createCollector(config: Config): Collector {
       telemetry,
       accept: ingest.acceptOtlp,
     };
-    const grpcPort =
-      receiver.grpcPort === undefined
-        ? undefined
-        : await listen(
-            "OTLP/gRPC",
-            { host: receiver.host, port: receiver.grpcPort },
-            createOtlpGrpcServer({ ...door, port: receiver.grpcPort }),
-          );
-    const otlpPort = await listen("OTLP/HTTP", receiver, createOtlpServer({ ...door, port: receiver.port }));
+    const { grpcPort } = receiver;
+    const grpc = grpcPort === undefined ? undefined : createOtlpGrpcServer({ ...door, port: grpcPort });
+    const http = createOtlpServer({ ...door, port: receiver.port });
+    doors.push(http, ...(grpc === undefined ? [] : [grpc]));
+    const grpcAt = grpc && (await listen("OTLP/gRPC", { host: receiver.host, port: grpcPort ?? 0 }, grpc));
+    const otlpPort = await listen("OTLP/HTTP", receiver, http);
     return {
       status: "started",
       otlpUrl: `http://${authority(receiver.host)}:${otlpPort}`,
-      grpcAddress: grpcPort === undefined ? undefined : `${authority(receiver.host)}:${grpcPort}`,
+      grpcAddress: grpcAt === undefined ? undefined : `${authority(receiver.host)}:${grpcAt}`,
       apiUrl: `http://${authority(server.host)}:${apiPort}`,
       forwardsTo: config.forward.endpoint === undefined ? undefined : publicUrl(config.forward.endpoint),
     };
@@ -270,13 +271,24 @@ function openForwarding(
     };
   } catch (error) {
     void queue.close();
-    throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    throw new Error(`forward.endpoint: ${message}; see forward.allow_insecure and forward.allow_private`, {
+      cause: error,
+    });
   }
 }
 
 function queueOf(forwarder: Forwarder): { exporter: string; length: number; capacity: number } {
   const { queuedBytes, capacityBytes } = forwarder.stats();
   return { exporter: "otlp", length: queuedBytes, capacity: capacityBytes };
+}
+
+function refusedBy(doors: readonly OtlpServer[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const door of doors) {
+    for (const [reason, count] of Object.entries(door.stats().refused)) counts[reason] = (counts[reason] ?? 0) + count;
+  }
+  return counts;
 }
 
 function readiness(ready: ReadonlySet<string>): readonly Readiness[] {

@@ -278,6 +278,25 @@ export type EventSummary = Pick<
   readonly rating: Pick<SeverityRating, "severity">;
 };
 
+/** Lets go of all but what counting needs, for events that wait to be counted. */
+export function summaryOf(event: EventSummary): EventSummary {
+  const { classification, resource } = event;
+  return {
+    id: event.id,
+    timeUnixMillis: event.timeUnixMillis,
+    type: event.type,
+    origin: event.origin,
+    resource,
+    traceId: event.traceId,
+    systemContext: event.systemContext,
+    hardwareContext: event.hardwareContext,
+    classification: { group: classification.group, category: classification.category },
+    fingerprint: { id: event.fingerprint.id },
+    recurrence: { isNew: event.recurrence.isNew },
+    rating: { severity: event.rating.severity },
+  };
+}
+
 /** A finished HTTP server request: what the request metrics need, and no more. */
 export interface RequestRecord {
   readonly service: string;

@@ -21,6 +21,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, parse } from "node:path";
+import { attempt, codeOf, toError } from "./node-error";
 
 export type LogLevel = "debug" | "info" | "warning" | "error";
 export type LogFields = Readonly<Record<string, string | number | boolean>>;
@@ -474,21 +475,4 @@ function moveIfThere(from: string, to: string): void {
 
 function isSame(a: { ino: number; dev: number }, b: { ino: number; dev: number }): boolean {
   return a.ino === b.ino && a.dev === b.dev;
-}
-
-function attempt(action: () => void): Error | undefined {
-  try {
-    action();
-    return undefined;
-  } catch (error) {
-    return toError(error);
-  }
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
 }

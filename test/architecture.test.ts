@@ -4,10 +4,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { test } from "node:test";
 
-/** A module is a folder of src, or a file at its top. `telemetry` and `version` may be imported by all but `event`. */
+/** A module is a folder of src, or a file at its top. Some may be imported by all but `event`. */
 const MAY_IMPORT: { readonly [module: string]: readonly string[] } = {
   event: [],
   version: [],
+  "bearer-token": [],
+  "node-error": [],
   telemetry: [],
   config: ["event"],
   processors: ["event"],
@@ -20,7 +22,7 @@ const MAY_IMPORT: { readonly [module: string]: readonly string[] } = {
   cli: ["config", "collector"],
   index: ["event", "config", "instrumentation", "processors", "exporter"],
 };
-const BY_ALL_BUT_EVENT = ["telemetry", "version"];
+const BY_ALL_BUT_EVENT = ["bearer-token", "node-error", "telemetry", "version"];
 const FORBIDDEN_TO_PROCESSORS = ["node:fs", "node:net", "node:http", "node:https", "node:child_process"];
 const SRC = "src";
 

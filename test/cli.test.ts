@@ -48,7 +48,38 @@ test("--version shows the version of the package", () => {
   assert.deepEqual(seismo(["--version"]), { status: 0, stdout: `${version}\n`, stderr: "" });
 });
 
+test("collect --help shows its options, and how they are set otherwise", () => {
+  const { status, stdout, stderr } = seismo(["collect", "--help"]);
+  assert.deepEqual([status, stderr], [0, ""]);
+  for (const option of ["--config", "--host", "--port", "--otlp-port", "--grpc-port", "--forward"]) {
+    assert.ok(stdout.includes(`  ${option} `), option);
+  }
+});
+
+test("what is wrong on the command line of collect is told by the name of the option", () => {
+  const { status, stderr } = seismo(["collect", "--port", "ten", "--forward", "ftp://x"]);
+  assert.equal(status, 1);
+  assert.match(stderr, /^command line: --port="ten": expected port, a whole number from 0 to 65535$/m);
+  assert.match(stderr, /^command line: --forward="ftp:\/\/x": expected a URL/m);
+});
+
+test("a collector does not pass anything on in the clear, and says what would allow it", () => {
+  const { status, stderr } = seismo([
+    "collect",
+    "--port",
+    "0",
+    "--otlp-port",
+    "0",
+    "--forward",
+    "http://otel.example:4318",
+  ]);
+  assert.equal(status, 1);
+  assert.match(stderr, /^seismo: forward\.endpoint: .*https.*forward\.allow_insecure/m);
+});
+
 for (const [args, says] of [
+  [["collect", "--prot", "1"], /--prot/],
+  [["collect", "now"], /unexpected "now"/],
   [["chekc"], /unknown command "chekc"/],
   [["check", "one", "two"], /check takes one file/],
   [["check", "--fast"], /--fast/],

@@ -6,7 +6,7 @@
  *      ▲                     │                      │
  *      └── judge ◄───────────┴── through: everything written before it is judged
  */
-import type { ErrorEvent, ErrorOrigin } from "../event";
+import type { ErrorOrigin, EventSummary } from "../event";
 import type { Journal } from "../exporter/journal";
 import type { JudgedEvent } from "../exporter/journal-line";
 import type { Metrics } from "../exporter/prometheus";
@@ -19,10 +19,10 @@ export interface HeldEvents {
   written(ids: readonly string[]): void;
   /** What was written is not acknowledged, and so not counted either. */
   refused(ids: readonly string[]): void;
-  /** The request that brought it is acknowledged. */
-  add(event: ErrorEvent, failure: OriginFailure): void;
+  /** The request that brought it is acknowledged. Keeps the event until it is counted. */
+  add(event: EventSummary, failure: OriginFailure): void;
   /** As add(), for what needs no judgement: it is a root. */
-  count(event: ErrorEvent): void;
+  count(event: EventSummary): void;
   /** Counts what is decided by now; to be called a few times a second. */
   decideDue(): void;
   /** Decides all that waits, with what is known. */
@@ -44,16 +44,15 @@ export interface HeldEventsOptions {
 
 export function createHeldEvents(options: HeldEventsOptions): HeldEvents {
   const { judge, journal, metrics, telemetry, monotonicMillis } = options;
-  const pending = new Map<string, ErrorEvent>();
+  const pending = new Map<string, EventSummary>();
   const written = createWrittenRun();
   const echoes = createBoundedSet(MAX_ECHOES);
   /** Fingerprints of which a first event was seen and none was counted: that may be a duplicate. */
   const fresh = createBoundedSet(MAX_FRESH);
 
-  function countNow(event: ErrorEvent, origin: ErrorOrigin): void {
+  function countNow(event: EventSummary, origin: ErrorOrigin): void {
     const isNew = fresh.delete(event.fingerprint.id);
-    const counted = { ...event, origin, recurrence: { ...event.recurrence, isNew } };
-    const [result] = metrics.export([counted]);
+    const [result] = metrics.export([{ ...event, origin, recurrence: { isNew } }]);
     if (result?.status === "accepted") telemetry.kept("errors");
     else telemetry.dropped("errors", "internal_error");
   }
@@ -74,7 +73,7 @@ export function createHeldEvents(options: HeldEventsOptions): HeldEvents {
     if (through !== undefined) journal.judge({ through, changed });
   }
 
-  function noteNew(event: ErrorEvent): void {
+  function noteNew(event: EventSummary): void {
     telemetry.received("errors");
     if (event.recurrence.isNew) fresh.add(event.fingerprint.id);
   }

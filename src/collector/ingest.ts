@@ -6,7 +6,7 @@
  *            └─ malformed: 400                                     └─ not written: 503
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { ErrorEvent, Place, RawError } from "../event";
+import { type ErrorEvent, type EventSummary, type Place, type RawError, summaryOf } from "../event";
 import type { PendingTags } from "../exporter/forward-record";
 import type { Journal } from "../exporter/journal";
 import type { Forwarder } from "../exporter/otlp-forwarder";
@@ -22,8 +22,9 @@ import { type LogBatch, MalformedOtlpError, type TraceBatch } from "../receiver/
 import { readLogsJson, readTracesJson } from "../receiver/otlp-json";
 import { readLogsProtobuf, readTracesProtobuf } from "../receiver/otlp-protobuf";
 import type { OtlpAnswer, OtlpRequest } from "../receiver/otlp-response";
+import type { LogReadOptions, TraceReadOptions } from "../receiver/otlp-selection";
 import type { ReportOutcome } from "../server/routes";
-import type { Signal, Telemetry } from "../telemetry";
+import type { DropReason, Signal, Telemetry } from "../telemetry";
 import type { HeldEvents } from "./held-events";
 
 export interface IngestOptions {
@@ -39,6 +40,8 @@ export interface IngestOptions {
   readonly telemetry: Telemetry;
   /** The answer waits for the disk. Else the journal is synced once a second. */
   readonly syncs: boolean;
+  /** Little of the heap is left: senders are asked to come again. */
+  readonly isMemoryTight: () => boolean;
   readonly newId: () => string;
   readonly nowMillis: () => number;
 }
@@ -50,13 +53,24 @@ export interface Ingest {
 
 export function createIngest(options: IngestOptions): Ingest {
   const { rules, frequency, extract, slow, journal, forwarder, held, metrics, telemetry, newId, nowMillis } = options;
-  const slowMillis = Math.min(slow.slowMillis, ...slow.routes.map((route) => route.slowMillis));
+  const reading = {
+    slowMillis: Math.min(slow.slowMillis, ...slow.routes.map((route) => route.slowMillis)),
+    errorLogs: extract.errorLogs ?? false,
+  };
+  const inTurn = createTurns();
 
+  /** Undefined for what rules ignore, and for what a bug of ours cannot name: the rest of its request goes on. */
   function name(raw: RawError): ErrorEvent | undefined {
-    const event = processError(raw, rules, frequency, nowMillis());
-    if (!rules.ignores(event, event.classification.category)) return event;
+    let lostTo: DropReason = "ignored";
+    try {
+      const event = processError(raw, rules, frequency, nowMillis());
+      if (!rules.ignores(event, event.classification.category)) return event;
+    } catch (error) {
+      telemetry.internalError("processError", error);
+      lostTo = "internal_error";
+    }
     telemetry.received("errors");
-    telemetry.dropped("errors", "ignored");
+    telemetry.dropped("errors", lostTo);
     return undefined;
   }
 
@@ -72,21 +86,23 @@ export function createIngest(options: IngestOptions): Ingest {
     return found;
   }
 
-  /** Undefined when all of it is on the disk; else why not. */
-  async function write(events: readonly ErrorEvent[], request?: Forwarded): Promise<Error | undefined> {
+  /** Into the page cache. What it returns waits for the disk; an error is why it is not there. */
+  function write(events: readonly ErrorEvent[], request?: Forwarded): Promise<Error | undefined> {
     const queued = request === undefined ? undefined : forwarder?.enqueue(request);
-    if (queued?.status === "failed") return queued.error;
+    if (queued?.status === "failed") return Promise.resolve(queued.error);
     const ids = events.map(({ id }) => id);
     held.written(ids);
     const isWritten = journal.export(events).every(({ status }) => status === "accepted");
-    const synced = await Promise.all([
-      isWritten ? undefined : new Error("the journal cannot be written"),
+    const onDisk = [
+      isWritten ? undefined : Promise.resolve(new Error("the journal cannot be written")),
       isWritten && options.syncs && events.length > 0 ? journal.commit() : undefined,
       queued?.status === "queued" ? forwarder?.commit(queued.sequence) : undefined,
-    ]);
-    const error = synced.find((result) => result !== undefined);
-    if (error !== undefined) held.refused(ids);
-    return error;
+    ];
+    return Promise.all(onDisk).then((results) => {
+      const error = results.find((result) => result !== undefined);
+      if (error !== undefined) held.refused(ids);
+      return error;
+    });
   }
 
   /** What is passed on is in the books of the forwarder. */
@@ -111,20 +127,30 @@ export function createIngest(options: IngestOptions): Ingest {
 
   return {
     async acceptOtlp(request) {
-      const batch = read(request, slowMillis);
-      if (batch instanceof MalformedOtlpError) return { status: "malformed", message: batch.message };
-      const found = await findFailures(batch);
-      const itemCount = batch.signal === "traces" ? batch.spanCount : batch.logCount;
-      const forwarded: Forwarded = { ...request, itemCount, tags: found.map(tagsOf) };
-      const events = found.map(({ event }) => event);
-      const error = await write(events, forwarded);
-      if (error !== undefined) return { status: "unavailable", retryAfterMillis: RETRY_MILLIS, message: NOT_WRITTEN };
-      countKept(forwarded);
-      countBatch(batch);
-      for (const { event, failure } of found) held.add(event, failure);
+      if (options.isMemoryTight()) return { status: "unavailable", retryAfterMillis: RETRY_MILLIS, message: NO_MEMORY };
+      const taken = await inTurn(async () => {
+        const batch = read(request, reading);
+        if (batch instanceof MalformedOtlpError) return batch;
+        const found = await findFailures(batch);
+        const itemCount = batch.signal === "traces" ? batch.spanCount : batch.logCount;
+        const forwarded: Forwarded = { ...request, itemCount, tags: found.map(tagsOf) };
+        const onDisk = write(
+          found.map(({ event }) => event),
+          forwarded,
+        );
+        return { batch, forwarded, onDisk, failures: found.map(lighter) };
+      });
+      if (taken instanceof MalformedOtlpError) return { status: "malformed", message: taken.message };
+      if ((await taken.onDisk) !== undefined) {
+        return { status: "unavailable", retryAfterMillis: RETRY_MILLIS, message: NOT_WRITTEN };
+      }
+      countKept(taken.forwarded);
+      countBatch(taken.batch);
+      for (const { event, failure } of taken.failures) held.add(event, failure);
       return { status: "accepted" };
     },
     async acceptReport(raw) {
+      if (options.isMemoryTight()) return { status: "unavailable", reason: NO_MEMORY };
       const event = name(raw);
       if (event === undefined) return { status: "ignored" };
       const error = await write([event]);
@@ -138,11 +164,22 @@ export function createIngest(options: IngestOptions): Ingest {
 /** Some ten milliseconds of work. */
 const FAILURES_A_TURN = 200;
 const RETRY_MILLIS = 5_000;
+const NO_MEMORY = "there is too little memory now";
 const NOT_WRITTEN = "nothing can be written to the disk now";
 const SIGNALS: { readonly [signal in OtlpRequest["signal"]]: Signal } = { traces: "spans", logs: "logs" };
 
 type Batch = ({ readonly signal: "traces" } & TraceBatch) | ({ readonly signal: "logs" } & LogBatch);
 type Forwarded = Parameters<Forwarder["enqueue"]>[0];
+
+/** One at a time: a request may have many failures, and those of one are enough to have in memory. */
+function createTurns(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const mine = last.then(work, work);
+    last = mine;
+    return mine;
+  };
+}
 
 interface Found {
   readonly event: ErrorEvent;
@@ -157,14 +194,15 @@ interface Item {
   readonly failureOf: (event: ErrorEvent) => OriginFailure;
 }
 
-function read({ signal, encoding, body }: OtlpRequest, slowMillis: number): Batch | MalformedOtlpError {
+function read(
+  { signal, encoding, body }: OtlpRequest,
+  options: TraceReadOptions & LogReadOptions,
+): Batch | MalformedOtlpError {
+  const isJson = encoding === "json";
   try {
-    if (signal === "logs") {
-      return { signal, ...(encoding === "json" ? readLogsJson(body) : readLogsProtobuf(body)) };
-    }
-    const traces =
-      encoding === "json" ? readTracesJson(body, { slowMillis }) : readTracesProtobuf(body, { slowMillis });
-    return { signal, ...traces };
+    return signal === "logs"
+      ? { signal, ...(isJson ? readLogsJson : readLogsProtobuf)(body, options) }
+      : { signal, ...(isJson ? readTracesJson : readTracesProtobuf)(body, options) };
   } catch (error) {
     if (error instanceof MalformedOtlpError) return error;
     throw error;
@@ -186,6 +224,10 @@ function* itemsOf(batch: Batch, newId: () => string, extract: ExtractOptions): I
       yield { raw, place, failureOf: (event) => spanFailure(event, span, index) };
     }
   }
+}
+
+function lighter({ event, failure }: Found): { readonly event: EventSummary; readonly failure: OriginFailure } {
+  return { event: summaryOf(event), failure };
 }
 
 function tagsOf({ event, place }: Found): PendingTags {

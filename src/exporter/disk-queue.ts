@@ -16,6 +16,7 @@ import * as nodeFs from "node:fs";
 import { closeSync, constants, ftruncateSync, lstatSync, mkdirSync, openSync, readdirSync, unlinkSync } from "node:fs";
 import { rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { attempt, codeOf, toError } from "../node-error";
 import type { Signal, Telemetry } from "../telemetry";
 import { lockFolder } from "./folder-lock";
 import { openPositionFile } from "./queue-position";
@@ -576,21 +577,4 @@ function openIfThere(path: string): number | undefined {
 function checkBytes(name: string, value: number): number {
   if (Number.isFinite(value) && value > 0) return Math.ceil(value);
   throw new Error(`${name}=${value}: expected bytes, above 0`);
-}
-
-function attempt(action: () => void): Error | undefined {
-  try {
-    action();
-    return undefined;
-  } catch (error) {
-    return toError(error);
-  }
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
 }

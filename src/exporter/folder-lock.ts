@@ -10,6 +10,7 @@
  */
 import { readFileSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
+import { codeOf } from "../node-error";
 
 export interface FolderLock {
   release(): void;
@@ -120,8 +121,4 @@ function unlinkIfThere(path: string): void {
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
 }

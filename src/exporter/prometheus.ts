@@ -61,8 +61,17 @@ export interface MetricsSources {
   /** Of this process; a collector has none. */
   requests?(): { readonly inFlight: number; readonly stuck: number };
   queues(): readonly { readonly exporter: string; readonly length: number; readonly capacity: number }[];
+  /** Of a collector alone. */
+  collector?(): CollectorCounts;
   /** What was received and is not yet kept, forwarded or dropped. */
   waiting?(): readonly { readonly signal: Signal; readonly count: number }[];
+}
+
+export interface CollectorCounts {
+  /** OTLP requests that were refused, by reason: nothing in them was received. */
+  readonly refused: Readonly<Record<string, number>>;
+  /** Failures that were taken for roots before their time was over. */
+  readonly undecided: number;
 }
 
 export type OperationChange =
@@ -285,6 +294,17 @@ export function createMetrics(
       for (const count of telemetry.snapshot()[what]) mirror(health, count);
     });
     const health = counter(`${what}_total`, `What Seismo ${HEALTH_VERBS[what]}.`, ["signal", "reason"], { collect });
+  }
+  const { collector } = sources;
+  if (collector !== undefined) {
+    const refused = counter("otlp_refused_requests_total", "OTLP requests that were refused, and why.", ["reason"], {
+      collect: guarded("otlp_refused_requests_total", () => {
+        for (const [reason, count] of Object.entries(collector().refused)) raise(refused.at([reason]), count);
+      }),
+    });
+    const undecided = counter("undecided_origins_total", "Failures taken for roots before their time was over.", [], {
+      collect: guarded("undecided_origins_total", () => raise(undecided.at([]), collector().undecided)),
+    });
   }
   const unaccounted = gauge(
     "unaccounted",
@@ -546,6 +566,10 @@ function setKnown(gauge: BoundedGauge, labels: readonly string[], value: number 
 }
 
 function mirror(counter: BoundedCounter, { signal, reason, value }: TelemetryCount): void {
-  const series = counter.at([signal, reason]);
+  raise(counter.at([signal, reason]), value);
+}
+
+/** To a count that is kept elsewhere. */
+function raise(series: CounterSeries, value: number): void {
   series.inc(Math.max(0, value - series.value()));
 }

@@ -2,9 +2,9 @@
  * The small HTTP server that Prometheus scrapes: `/metrics` and `/healthz`, nothing else. It never keeps the process
  * alive and never fails it.
  */
-import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { createBearerCheck } from "../bearer-token";
 import type { Telemetry } from "../telemetry";
 import { answerHealth, createScrapeAnswer, type ScrapeRender } from "./scrape-answer";
 
@@ -39,7 +39,7 @@ const scrapeSockets = new WeakSet<object>();
 
 export function createScrapeServer(options: ScrapeServerOptions): ScrapeServer {
   const { host, telemetry } = options;
-  const tokenHash = options.token === undefined ? undefined : hash(options.token);
+  const isAuthorized = createBearerCheck(options.token);
   const answerScrape = createScrapeAnswer(options.render);
 
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -50,7 +50,7 @@ export function createScrapeServer(options: ScrapeServerOptions): ScrapeServer {
       return refuse(response, 405, "method not allowed", { allow: "GET, HEAD" });
     }
     if (path === "/healthz") return answerHealth(request, response);
-    if (tokenHash !== undefined && !timingSafeEqual(tokenHash, hash(bearer(request.headers.authorization)))) {
+    if (!isAuthorized(request.headers.authorization)) {
       return refuse(response, 401, "unauthorized", { "www-authenticate": "Bearer" });
     }
     await answerScrape(request, response);
@@ -132,12 +132,4 @@ function isLoopbackHostHeader(header: string | undefined): boolean {
 /** Whether only this machine reaches a server that is bound to this address. */
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
-}
-
-function bearer(authorization: string | undefined): string {
-  return /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1] ?? "";
-}
-/** Equal lengths for the comparison, whatever was sent. */
-function hash(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
 }

@@ -40,8 +40,7 @@ export interface OriginFailure {
 
 /** `index` is the place of the event's error in what `extractErrors` gave for the span. */
 export function spanFailure(event: ErrorEvent, span: SpanRecord, index: number): OriginFailure {
-  return {
-    ...told(event),
+  return originFailure(event, span, {
     signal: "span",
     occurrence: String(index),
     traceId: span.traceId,
@@ -50,16 +49,12 @@ export function spanFailure(event: ErrorEvent, span: SpanRecord, index: number):
     kind: span.kind,
     startUnixMillis: span.endUnixMillis - span.durationMillis,
     endUnixMillis: span.endUnixMillis,
-    hasOwnException: hasException(span),
-    statusCode: httpStatus(span.attributes),
-    given: givenOrigin(event, span),
-  };
+  });
 }
 
 /** `place` tells the record from others of its request, the same again when the request is repeated. */
 export function logFailure(event: ErrorEvent, log: LogRecord, place: string): OriginFailure {
-  return {
-    ...told(event),
+  return originFailure(event, log, {
     signal: "log",
     occurrence: JSON.stringify([log.timeUnixMillis, place]),
     traceId: log.traceId ?? "",
@@ -68,26 +63,37 @@ export function logFailure(event: ErrorEvent, log: LogRecord, place: string): Or
     kind: event.spanKind,
     startUnixMillis: log.timeUnixMillis,
     endUnixMillis: log.timeUnixMillis,
-    hasOwnException: hasException(log),
-    statusCode: httpStatus(log.attributes),
-    given: givenOrigin(event, log),
-  };
+  });
 }
 
-function told(
-  event: ErrorEvent,
-): Pick<OriginFailure, "id" | "service" | "worker" | "timeUnixMillis" | "type" | "message" | "frame" | "category"> {
-  const { id, resource, timeUnixMillis, type, message, frames, classification } = event;
+/** What a span and a log record each say in their own way. */
+type Seen = Pick<OriginFailure, "signal" | "occurrence" | "traceId" | "spanId" | "parentSpanId" | "kind"> &
+  Pick<OriginFailure, "startUnixMillis" | "endUnixMillis">;
+
+/** Field by field: spreading one object into another of twenty fields costs microseconds. */
+function originFailure(event: ErrorEvent, record: SpanRecord | LogRecord, seen: Seen): OriginFailure {
+  const { frames } = event;
   const frame = frames.find(({ inApp }) => inApp) ?? frames[0];
   return {
-    id,
-    service: resource.service,
-    worker: resource.worker,
-    timeUnixMillis,
-    type,
-    message,
+    id: event.id,
+    signal: seen.signal,
+    occurrence: seen.occurrence,
+    traceId: seen.traceId,
+    spanId: seen.spanId,
+    parentSpanId: seen.parentSpanId,
+    service: event.resource.service,
+    worker: event.resource.worker,
+    kind: seen.kind,
+    startUnixMillis: seen.startUnixMillis,
+    endUnixMillis: seen.endUnixMillis,
+    timeUnixMillis: event.timeUnixMillis,
+    type: event.type,
+    message: event.message,
     frame: frame === undefined ? "" : JSON.stringify([frame.function, frame.file, frame.line, frame.column]),
-    category: classification.category,
+    hasOwnException: hasException(record),
+    category: event.classification.category,
+    statusCode: httpStatus(record.attributes),
+    given: givenOrigin(event, record),
   };
 }
 

@@ -311,16 +311,25 @@ function occurrenceKey(failure: OriginFailure): string {
 /** Only as much text as is compared is kept; ids of zeros are none, and times that are no numbers are 0. */
 function compact(failure: OriginFailure): OriginFailure {
   return {
-    ...failure,
+    id: failure.id,
+    signal: failure.signal,
+    occurrence: failure.occurrence,
     traceId: realId(failure.traceId),
     spanId: realId(failure.spanId),
     parentSpanId: realId(failure.parentSpanId),
-    type: shortened(failure.type),
-    message: shortened(failure.message),
-    frame: shortened(failure.frame),
+    service: failure.service,
+    worker: failure.worker,
+    kind: failure.kind,
     startUnixMillis: finite(failure.startUnixMillis),
     endUnixMillis: finite(failure.endUnixMillis),
     timeUnixMillis: finite(failure.timeUnixMillis),
+    type: shortened(failure.type),
+    message: shortened(failure.message),
+    frame: shortened(failure.frame),
+    hasOwnException: failure.hasOwnException,
+    category: failure.category,
+    statusCode: failure.statusCode,
+    given: failure.given,
   };
 }
 

@@ -14,8 +14,8 @@ import {
   type StatusObject,
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
+import { createBearerCheck } from "../bearer-token";
 import type { OtlpSignal } from "../event";
-import { createBearerCheck } from "./bearer-token";
 import {
   createRefusalCounter,
   encodeAccepted,

@@ -6,14 +6,17 @@
  * A time that is written as a bare number has gone through a double: it is exact to 256 ns. Senders write strings.
  */
 import type { Attributes, LogRecord, RecordedException, SpanRecord } from "../event";
+import { jsonFault } from "./json-shape";
 import { type LogBatch, MalformedOtlpError, type ReceivedLog, type ReceivedSpan, type TraceBatch } from "./otlp-batch";
 import {
+  checkKept,
   EXCEPTION_EVENT,
   isWorthKeeping,
+  isWorthKeepingLog,
+  type LogReadOptions,
   MAX_EXCEPTIONS,
   requestOf,
   type TraceReadOptions,
-  tellsOfException,
   toResource,
 } from "./otlp-selection";
 import {
@@ -44,6 +47,8 @@ import { addRequest, createRequestGroups } from "./request-groups";
 
 /** Levels of objects and lists, one within the other; counted before anything recursive sees the text. */
 export const MAX_JSON_NESTING = 100;
+/** Objects and lists of one body, counted before it is parsed: two bytes each could hold the event loop for seconds. */
+export const MAX_JSON_CONTAINERS = 1_000_000;
 
 /** Throws MalformedOtlpError. */
 export function readTracesJson(body: Uint8Array, options: TraceReadOptions): TraceBatch {
@@ -57,19 +62,23 @@ export function readTracesJson(body: Uint8Array, options: TraceReadOptions): Tra
     if (request !== undefined) {
       addRequest(groups.groupOf(owner().resource.service, request, span.traceId), span.durationMillis, span.traceId);
     }
-    if (isWorthKeeping(span, request, options)) spans.push({ ...owner(), span, place });
+    if (!isWorthKeeping(span, request, options)) return;
+    checkKept(spans.length);
+    spans.push({ ...owner(), span, place });
   });
   return { spanCount, requests: groups.finish((traceId) => traceId), spans };
 }
 
 /** Throws MalformedOtlpError. */
-export function readLogsJson(body: Uint8Array): LogBatch {
+export function readLogsJson(body: Uint8Array, options: LogReadOptions): LogBatch {
   const logs: ReceivedLog[] = [];
   let logCount = 0;
   eachItem(parse(body), ["resourceLogs", "scopeLogs", "logRecords"], (value, at, owner, place) => {
     logCount += 1;
     const log = readLog(value, at);
-    if (tellsOfException(log)) logs.push({ ...owner(), log, place });
+    if (!isWorthKeepingLog(log, options)) return;
+    checkKept(logs.length);
+    logs.push({ ...owner(), log, place });
   });
   return { logCount, logs };
 }
@@ -89,7 +98,8 @@ type Owner = () => Pick<ReceivedSpan, "resource" | "resourceAttributes">;
 
 function parse(body: Uint8Array): Fields {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  checkNesting(bytes);
+  const fault = jsonFault(bytes, { nesting: MAX_JSON_NESTING, containers: MAX_JSON_CONTAINERS });
+  if (fault !== undefined) throw new MalformedOtlpError(fault);
   let parsed: unknown;
   try {
     parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)); // which takes a byte order mark away
@@ -97,29 +107,6 @@ function parse(body: Uint8Array): Fields {
     throw new MalformedOtlpError("the body is not JSON in UTF-8"); // the parser's own message quotes the body
   }
   return asFields(parsed, undefined);
-}
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPENING = [0x5b, 0x7b] as const;
-const CLOSING = [0x5d, 0x7d] as const;
-
-function checkNesting(bytes: Uint8Array): void {
-  let nesting = 0;
-  let inString = false;
-  for (let at = 0; at < bytes.length; at++) {
-    const byte = bytes[at];
-    if (inString) {
-      if (byte === BACKSLASH) at++;
-      else if (byte === QUOTE) inString = false;
-    } else if (byte === QUOTE) {
-      inString = true;
-    } else if (byte === OPENING[0] || byte === OPENING[1]) {
-      if (++nesting > MAX_JSON_NESTING) throw new MalformedOtlpError(`more than ${MAX_JSON_NESTING} levels of JSON`);
-    } else if (byte === CLOSING[0] || byte === CLOSING[1]) {
-      nesting--;
-    }
-  }
 }
 
 function eachItem(

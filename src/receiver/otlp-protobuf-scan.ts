@@ -35,6 +35,7 @@ const SPAN = {
   events: 0x5a,
   links: 0x6a,
   status: 0x7a,
+  flags: 0x85,
 } as const;
 const EVENT = { time: 0x09, name: 0x12, attributes: 0x1a } as const;
 const LINK_ATTRIBUTES = 0x22;
@@ -167,6 +168,8 @@ export function scanSpan(bytes: Uint8Array, from: number, end: number, scan: Spa
     } else if (tag === SPAN.kind) {
       pos = varintEnd(bytes, start, end);
       scan.kind = varintInt32(bytes, start, pos);
+    } else if (tag === SPAN.flags && end - start >= 4) {
+      pos = start + 4;
     } else {
       pos = fieldEnd(bytes, tag, start, end, ITEM_NESTING);
     }
@@ -187,12 +190,16 @@ function shortMeaning(bytes: Uint8Array, from: number, end: number): number {
   ) {
     return checkKeyValue(bytes, from, end, ITEM_NESTING + 1);
   }
-  const length = end - value - 2;
-  if (length < 0 || bytes[value] !== ANY_VALUE.string || bytes[value + 1] !== length) {
-    checkAnyValue(bytes, value, end, ITEM_NESTING + 2);
-  }
+  if (!isStringOrInt(bytes, value, end)) checkAnyValue(bytes, value, end, ITEM_NESTING + 2);
   if (keyLength > LONGEST_KEY || ((ASKED_LENGTHS >> keyLength) & 1) === 0) return UNASKED;
   return meaningOf(bytes, from + 2, keyLength);
+}
+
+/** True for an AnyValue that is one string of less than 126 bytes or one integer, and well formed. */
+function isStringOrInt(bytes: Uint8Array, value: number, end: number): boolean {
+  if (end - value < 2) return false;
+  if (bytes[value] === ANY_VALUE.string) return bytes[value + 1] === end - value - 2;
+  return bytes[value] === ANY_VALUE.int && varintEnd(bytes, value + 1, end) === end;
 }
 
 /** True when the LogRecord at [from, end) plainly tells of no exception. */

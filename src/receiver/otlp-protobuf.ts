@@ -20,11 +20,13 @@ import {
 } from "./otlp-protobuf-decode";
 import { checkMessage, emptySpanScan, ITEM_NESTING, type SpanScan, scanLog, scanSpan } from "./otlp-protobuf-scan";
 import {
+  checkKept,
   isWorthKeeping,
+  isWorthKeepingLog,
+  type LogReadOptions,
   requestOf,
   routeLabel,
   type TraceReadOptions,
-  tellsOfException,
   toResource,
 } from "./otlp-selection";
 import { SPAN_KINDS, TRACE_ID_BYTES } from "./otlp-values";
@@ -60,6 +62,7 @@ export function readTracesProtobuf(body: Uint8Array, options: TraceReadOptions):
       addRequest(group, span.durationMillis, scan.traceIdAt);
     }
     if (!isWorthKeeping(span, request, options)) return;
+    checkKept(spans.length);
     const { resource, resourceAttributes } = from.owner();
     spans.push({ resource, resourceAttributes, span, place: { resource: from.index, scope, item } });
   });
@@ -76,15 +79,16 @@ export function readTracesProtobuf(body: Uint8Array, options: TraceReadOptions):
 }
 
 /** Throws MalformedOtlpError. Keeps nothing of the body. */
-export function readLogsProtobuf(body: Uint8Array): LogBatch {
+export function readLogsProtobuf(body: Uint8Array, options: LogReadOptions): LogBatch {
   const bytes = bufferOf(body);
   const logs: ReceivedLog[] = [];
   let logCount = 0;
   eachItem(bytes, (from, scope, item, at, end) => {
     logCount += 1;
-    if (scanLog(bytes, at, end)) return;
+    if (scanLog(bytes, at, end) && !options.errorLogs) return;
     const log = decodeLog(bytes, at, end);
-    if (!tellsOfException(log)) return;
+    if (!isWorthKeepingLog(log, options)) return;
+    checkKept(logs.length);
     const { resource, resourceAttributes } = from.owner();
     logs.push({ resource, resourceAttributes, log, place: { resource: from.index, scope, item } });
   });

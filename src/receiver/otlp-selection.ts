@@ -4,11 +4,17 @@
  * HTTP requests are read as in process, so that both doors give the same numbers.
  */
 import type { Attributes, LogRecord, Resource, SpanRecord } from "../event";
+import { MalformedOtlpError } from "./otlp-batch";
 import { keptText } from "./otlp-values";
 
 export interface TraceReadOptions {
   /** HTTP server spans that last at least so long become objects, too. */
   readonly slowMillis: number;
+}
+
+export interface LogReadOptions {
+  /** Records of level ERROR and above become objects also when they tell of no exception. */
+  readonly errorLogs: boolean;
 }
 
 /** What the request metrics need of an HTTP server span, but for its time. */
@@ -56,8 +62,18 @@ export function isWorthKeeping(span: SpanRecord, request: HttpRequest | undefine
   );
 }
 
-export function tellsOfException({ attributes, eventName }: LogRecord): boolean {
-  return hasException(attributes) || isExceptionName(eventName);
+export function isWorthKeepingLog(log: LogRecord, { errorLogs }: LogReadOptions): boolean {
+  return hasException(log.attributes) || isExceptionName(log.eventName) || (errorLogs && log.severityNumber >= ERROR);
+}
+
+/** The first of the levels of ERROR in OpenTelemetry's log data model. */
+const ERROR = 17;
+
+/** Of one request. What costs an object must not cost an object for each six bytes of a body. */
+export const MAX_KEPT_ITEMS = 16_384;
+
+export function checkKept(count: number): void {
+  if (count >= MAX_KEPT_ITEMS) throw new MalformedOtlpError(`more than ${MAX_KEPT_ITEMS} failures in one request`);
 }
 
 export function isExceptionName(eventName: string): boolean {

@@ -9,9 +9,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { createBearerCheck } from "../bearer-token";
 import type { OtlpEncoding } from "../event";
 import type { Telemetry } from "../telemetry";
-import { createBearerCheck } from "./bearer-token";
 import {
   type AcceptOtlp,
   createRefusalCounter,

@@ -8,7 +8,7 @@
 import { MalformedOtlpError } from "./otlp-batch";
 
 /** Levels of messages and groups, one within the other. Checked before a level is entered: no input can exhaust the stack. */
-export const MAX_NESTING = 100;
+const MAX_NESTING = 100;
 
 const VARINT = 0;
 const FIXED64 = 1;
@@ -36,6 +36,7 @@ export function varintNumber(bytes: Uint8Array, pos: number, stop: number): numb
 
 /** The value of the varint at [pos, stop) as int32 or enum: the low 32 bits, as a negative number has ten bytes. */
 export function varintInt32(bytes: Uint8Array, pos: number, stop: number): number {
+  if (stop - pos === 1) return byteAt(bytes, pos);
   let value = 0;
   for (let at = Math.min(stop, pos + 5) - 1; at >= pos; at--) value = (value << 7) | (byteAt(bytes, at) & 0x7f);
   return value;

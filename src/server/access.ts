@@ -5,9 +5,9 @@
  *   Authorization  the bearer token, where one is configured
  *   Origin         whose page sends: what changes anything is taken from our own pages and from programs
  */
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
+import { createBearerCheck } from "../bearer-token";
 import { isLoopback } from "../exporter/scrape-server";
 import type { Refusal } from "./answer";
 
@@ -29,11 +29,11 @@ export interface Access {
 }
 
 export function createAccess(options: AccessOptions): Access {
-  const { host, token } = options;
+  const { host } = options;
   const names = new Set([...LOOPBACK_NAMES, nameOf(host), ...(options.allowedHosts ?? [])].map(lowerCase));
   const origins = new Set((options.allowedOrigins ?? []).map(lowerCase));
   const takesAddresses = !isLoopback(host);
-  const tokenHash = token === undefined ? undefined : hash(token);
+  const isAuthorized = createBearerCheck(options.token);
 
   return {
     refuseHost({ headers, rawHeaders }) {
@@ -47,7 +47,7 @@ export function createAccess(options: AccessOptions): Access {
       return isOurs ? undefined : { status: 403, message: "unknown host" };
     },
     refuseToken({ headers }) {
-      if (tokenHash === undefined || timingSafeEqual(tokenHash, hash(bearer(headers.authorization)))) return undefined;
+      if (isAuthorized(headers.authorization)) return undefined;
       return { status: 401, message: "unauthorized", headers: { "www-authenticate": "Bearer" } };
     },
     refuseOrigin({ headers }) {
@@ -71,15 +71,6 @@ function nameOf(host: string): string {
 /** No name, so nobody can have pointed it anywhere: how probes and scrapers reach a container. */
 function isAddress(name: string): boolean {
   return isIP(name.replace(/^\[(.*)\]$/, "$1")) !== 0;
-}
-
-function bearer(authorization: string | undefined): string {
-  return /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1] ?? "";
-}
-
-/** Equal lengths for the comparison, whatever was sent. */
-function hash(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
 }
 
 function lowerCase(text: string): string {

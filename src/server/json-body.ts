@@ -7,6 +7,7 @@ import { isUtf8 } from "node:buffer";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { gunzipSync } from "node:zlib";
 import type { JsonValue } from "../event";
+import { jsonFault } from "../receiver/json-shape";
 import type { Refusal } from "./answer";
 
 export interface JsonBodyLimits {
@@ -64,7 +65,7 @@ export function createJsonBodyReader({ maxBytes, maxTotalBytes }: JsonBodyLimits
 /** For whoever comes while there is too much to do. */
 export const BUSY: Refusal = { status: 503, message: "too many requests at once", headers: { "retry-after": "1" } };
 
-const MAX_NESTING = 100;
+const LIMITS = { nesting: 100, containers: 100_000 };
 
 type Collected = Exclude<JsonBody, { status: "read" }> | { readonly status: "collected"; readonly bytes: Buffer };
 
@@ -79,7 +80,8 @@ function decode(sent: Buffer, gzip: boolean, maxBytes: number): JsonBody {
     }
   }
   if (!isUtf8(bytes)) return refused(malformed("the body is not valid UTF-8"));
-  if (nestsDeeper(bytes, MAX_NESTING)) return refused(malformed(`the body nests deeper than ${MAX_NESTING} levels`));
+  const fault = jsonFault(bytes, LIMITS);
+  if (fault !== undefined) return refused(malformed(fault));
   try {
     // Without a reviver, JSON.parse makes nothing but JSON values.
     return { status: "read", value: JSON.parse(bytes.toString()) as JsonValue };
@@ -87,30 +89,6 @@ function decode(sent: Buffer, gzip: boolean, maxBytes: number): JsonBody {
     return refused(malformed("the body is not valid JSON")); // its own message quotes the body
   }
 }
-
-/** Looks at brackets outside of strings, before anything recursive sees them. The bytes need not be valid JSON. */
-function nestsDeeper(json: Buffer, limit: number): boolean {
-  let depth = 0;
-  let isText = false;
-  for (let at = 0; at < json.length; at++) {
-    const byte = json[at];
-    if (isText) {
-      if (byte === BACKSLASH) at++;
-      else if (byte === QUOTE) isText = false;
-    } else if (byte === QUOTE) isText = true;
-    else if (byte === OPEN_OBJECT || byte === OPEN_LIST) {
-      if (++depth > limit) return true;
-    } else if (byte === CLOSE_OBJECT || byte === CLOSE_LIST) depth--;
-  }
-  return false;
-}
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPEN_LIST = 0x5b;
-const CLOSE_LIST = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
 
 /** A form or `text/plain` can be sent by any page without being asked; this type cannot. */
 function refuseType(headers: IncomingHttpHeaders): Refusal | undefined {

@@ -1,8 +1,12 @@
 /** `seismo collect` through its front doors: what goes in by OTLP and REST, and what is found in journal and metrics. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { OTLPLogExporter } from "@opentelemetry/exporter-logs-otlp-proto";
 import { OTLPTraceExporter as GrpcTraceExporter } from "@opentelemetry/exporter-trace-otlp-grpc";
@@ -252,6 +256,91 @@ test("an error that cannot be written is not acknowledged, and not counted", asy
   assert.equal(await postOtlp(collector.otlpUrl, healthy), 200, "what needs no journal is taken");
   assert.equal(await collector.stop(), 0);
   assert.match(collector.stderr(), /cannot write \/dev\/full/);
+});
+
+test("on a full disk it asks senders to come again, loses nothing that it acknowledged, and recovers", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "seismo-full-"));
+  // Ended in this order, and the collector before them.
+  const leave = (): void => {
+    spawnSync("umount", ["--lazy", folder]);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], { encoding: "utf8" });
+  if (mounted.status !== 0) {
+    leave();
+    assert.notEqual(process.env["CI"], "true", `a small disk is missing: ${mounted.stderr}`);
+    return context.skip(`needs the right to mount a tmpfs: ${mounted.stderr}`);
+  }
+  const collector = await startCollector(context, { folder, env: QUICK });
+  context.after(leave);
+  const send = (traceId: string) =>
+    postOtlp(collector.otlpUrl, tracesBody([{ service: "shop", spans: [{ traceId, exception: FAILURE, status: 2 }] }]));
+  writeFileSync(join(folder, "ballast"), Buffer.alloc(3_500_000));
+  const acknowledged: string[] = [];
+  let status: number | undefined = 200;
+  for (let i = 0; i < 2_000 && status === 200; i++) {
+    const traceId = hexId(16);
+    status = await send(traceId);
+    if (status === 200) acknowledged.push(traceId);
+  }
+  assert.equal(status, 503);
+  assert.ok(acknowledged.length > 50);
+  rmSync(join(folder, "ballast"));
+  const late = hexId(16);
+  await eventually("room again", async () => ((await send(late)) === 200 ? true : undefined), undefined, 5_000);
+  const found = new Set(errorsOf(folder, "damaged").map((line) => line["trace_id"]));
+  assert.deepEqual(
+    [...acknowledged, late].filter((traceId) => !found.has(traceId)),
+    [],
+  );
+  assert.equal(await collector.stop(), 0);
+});
+
+test("ten thousand services and hostile names stay within the caps, and the metrics can be read", async (context) => {
+  const collector = await startCollector(context, { env: { ...QUICK, SEISMO_ORIGIN_HOLD_MS: "0" } });
+  const odd = [
+    "__proto__",
+    "constructor",
+    'a"b',
+    "a\\b",
+    "a\nb",
+    "\u0000",
+    "\u202e",
+    "\ud83d",
+    "<script>",
+    "x".repeat(100_000),
+  ];
+  const names = [...odd, ...Array.from({ length: 10_000 }, (_, index) => `service-${index}`)];
+  for (let from = 0; from < names.length; from += 500) {
+    const services = names.slice(from, from + 500).map((name) => ({
+      service: name,
+      spans: [
+        {
+          ...{ kind: 2, status: 2, exception: { type: name.slice(0, 200), message: name } },
+          attributes: { "http.request.method": name.slice(0, 20), "http.route": name, [name.slice(0, 40)]: 1 },
+        },
+      ],
+    }));
+    assert.equal(await postOtlp(collector.otlpUrl, tracesBody(services)), 200);
+  }
+  const families = await counted(collector, names.length);
+  assert.equal(total(families, "seismo_errors"), names.length, "the sum stays exact");
+  const requests = samplesOf(families, "seismo_http_request_duration_seconds").filter(({ name }) =>
+    name.endsWith("_count"),
+  );
+  assert.equal(
+    requests.reduce((sum, { value }) => sum + value, 0),
+    names.length,
+  );
+  for (const { name, samples } of families.values()) {
+    const series = new Set(
+      samples.map(({ labels: { le: _, ...labels } }) => JSON.stringify(Object.entries(labels).sort())),
+    );
+    assert.ok(series.size <= 2_000, `${name} has ${series.size} series`);
+  }
+  assert.ok(total(families, "seismo_series_overflow") > 0);
+  assert.equal(errorsOf(collector.folder).length, names.length);
+  await isBalanced(collector);
 });
 
 test("it does not start on a port that is taken, and says which", async (context) => {

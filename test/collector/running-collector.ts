@@ -88,18 +88,27 @@ function spawnCollector(folder: string, { env = {}, args = [] }: CollectorOption
 
 export type JournalRecord = Record<string, unknown> & { readonly id: string; readonly action: string };
 
-/** All lines of the journal, rotated files first. */
-export function journalOf(folder: string): readonly JournalRecord[] {
-  const paths = [5, 4, 3, 2, 1].map((number) => join(folder, "logs", `error_log.jsonl.${number}`));
+/** All lines of the journal, rotated files first; `damaged` ones are left out only where they are expected. */
+export function journalOf(folder: string, damaged?: "damaged"): readonly JournalRecord[] {
+  const paths = Array.from({ length: 50 }, (_, index) => 50 - index).map((number) =>
+    join(folder, "logs", `error_log.jsonl.${number}`),
+  );
   return [...paths, join(folder, "logs", "error_log.jsonl")]
     .filter((path) => existsSync(path))
     .flatMap((path) => readFileSync(path, "utf8").split("\n"))
     .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as JournalRecord);
+    .flatMap((line) => {
+      try {
+        return [JSON.parse(line) as JournalRecord];
+      } catch (error) {
+        if (damaged === undefined) throw error;
+        return [];
+      }
+    });
 }
 
-export function errorsOf(folder: string): readonly JournalRecord[] {
-  return journalOf(folder).filter(({ action }) => action === "error");
+export function errorsOf(folder: string, damaged?: "damaged"): readonly JournalRecord[] {
+  return journalOf(folder, damaged).filter(({ action }) => action === "error");
 }
 
 export async function metricsOf({ apiUrl }: RunningCollector): Promise<Map<string, ParsedFamily>> {

@@ -5,9 +5,9 @@ import { test } from "node:test";
 import type { ErrorEvent, Severity } from "../../src/event";
 import { type ExpositionFormat, renderExposition } from "../../src/exporter/exposition";
 import type { MetricFamilySnapshot } from "../../src/exporter/metric-family";
-import type { Metrics } from "../../src/exporter/prometheus";
+import { createMetrics, type Metrics } from "../../src/exporter/prometheus";
 import { createTelemetry } from "../../src/telemetry";
-import { errorEvent, metricsWith, NOW, request, TRACE_ID } from "./error-event";
+import { errorEvent, metricsWith, NOW, OPTIONS, request, TRACE_ID } from "./error-event";
 import { type ParsedFamily, type ParsedSample, parseExposition } from "./parse-exposition";
 
 /** The public names: a change here is a change for every dashboard and alert. */
@@ -45,6 +45,11 @@ const CONTRACT: Readonly<Record<string, readonly [type: string, labels: string]>
   export_duration_seconds: ["histogram", "exporter"],
   series_overflow_total: ["counter", "metric"],
   build_info: ["gauge", "service version node_version"],
+};
+
+const COLLECTOR_CONTRACT: typeof CONTRACT = {
+  otlp_refused_requests_total: ["counter", "reason"],
+  undecided_origins_total: ["counter", ""],
 };
 
 test("what was received and is neither kept, forwarded, dropped nor waiting is shown as unaccounted", async () => {
@@ -85,14 +90,32 @@ test("the metrics are those of the contract, by name, type and labels", () => {
   assert.deepEqual(Object.fromEntries(found), Object.fromEntries(expected));
 });
 
+test("a collector counts what it refused and what it could not decide, and has no requests of its own", async () => {
+  let undecided = 2;
+  const telemetry = createTelemetry();
+  const sources = {
+    telemetry,
+    queues: () => [],
+    collector: () => ({ refused: { too_large: 3, malformed: 0 }, undecided }),
+  };
+  const metrics = createMetrics(OPTIONS, sources, () => NOW);
+  const names = new Set(metrics.snapshot().map(({ name }) => name));
+  for (const name of Object.keys(COLLECTOR_CONTRACT)) assert.ok(names.has(`seismo_${name}`), name);
+  assert.ok(!names.has("seismo_requests_in_flight") && !names.has("seismo_requests_stuck"));
+  assert.equal(sampleWith(await scrape(metrics), "seismo_otlp_refused_requests", { reason: "too_large" }).value, 3);
+  undecided = 5;
+  assert.equal(only(await scrape(metrics), "seismo_undecided_origins").value, 5);
+});
+
 test("docs/metrics.md lists each metric with its type and labels", () => {
   const text = readFileSync("docs/metrics.md", "utf8");
   const rows = text.split("\n").map((line) => line.replace(/ +\|/g, " |")); // cells may be padded
-  for (const [name, [type, labels]] of Object.entries(CONTRACT)) {
+  for (const [name, [type, labels]] of Object.entries({ ...CONTRACT, ...COLLECTOR_CONTRACT })) {
     const row = rows.find((line) => line.startsWith(`| \`seismo_${name}\``));
     assert.ok(row, `no row for ${name}`);
     assert.ok(row.includes(`| ${type} |`), `${name} is a ${type}`);
-    for (const label of labels.split(" ")) assert.ok(row.includes(`\`${label}\``), `${name} has the label ${label}`);
+    for (const label of labels.split(" ").filter(Boolean))
+      assert.ok(row.includes(`\`${label}\``), `${name} has the label ${label}`);
   }
 });
 

@@ -15,6 +15,8 @@ import type { LogBatch, TraceBatch } from "../../src/receiver/otlp-batch";
 import { readLogsJson, readTracesJson } from "../../src/receiver/otlp-json";
 import { readLogsProtobuf, readTracesProtobuf } from "../../src/receiver/otlp-protobuf";
 
+const LOG_OPTIONS = { errorLogs: false };
+
 const OPTIONS = { slowMillis: 5_000 };
 const STARTED = 1_764_064_800_000;
 const RESOURCE = resourceFromAttributes({
@@ -192,8 +194,8 @@ test("log records that tell of an exception become records, by attribute or by e
   });
   logger.emit({ timestamp: STARTED + 0.5, severityNumber: 21, body: { order: 7 }, eventName: "browser.exception" });
   const records = exporter.getFinishedLogRecords();
-  const batch = readLogsProtobuf(ProtobufLogsSerializer.serializeRequest(records) ?? new Uint8Array());
-  const json: LogBatch = readLogsJson(JsonLogsSerializer.serializeRequest(records) ?? new Uint8Array());
+  const batch = readLogsProtobuf(ProtobufLogsSerializer.serializeRequest(records) ?? new Uint8Array(), LOG_OPTIONS);
+  const json: LogBatch = readLogsJson(JsonLogsSerializer.serializeRequest(records) ?? new Uint8Array(), LOG_OPTIONS);
   assert.deepStrictEqual(json, batch);
   assert.equal(batch.logCount, 3);
   assert.deepStrictEqual(

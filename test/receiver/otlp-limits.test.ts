@@ -2,11 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MalformedOtlpError, type TraceBatch } from "../../src/receiver/otlp-batch";
-import { readLogsJson, readTracesJson } from "../../src/receiver/otlp-json";
+import { MAX_JSON_CONTAINERS, readLogsJson, readTracesJson } from "../../src/receiver/otlp-json";
 import { readLogsProtobuf, readTracesProtobuf } from "../../src/receiver/otlp-protobuf";
+import { MAX_KEPT_ITEMS } from "../../src/receiver/otlp-selection";
 import { LOGS, TRACES } from "./otlp-schema";
 import { encode, toJson } from "./payloads";
 import type { Message } from "./reference-decoder";
+
+const LOG_OPTIONS = { errorLogs: false };
 
 const OPTIONS = { slowMillis: 5_000 };
 const SERVER = 2;
@@ -74,14 +77,14 @@ for (const [what, field] of MALFORMED_PROTOBUF) {
       assert.throws(() => readTracesProtobuf(Buffer.concat([inSpan(), body]), OPTIONS), MalformedOtlpError);
     }
     for (const body of [bytes(field), inSpan(bytes(field))]) {
-      assert.throws(() => readLogsProtobuf(body), MalformedOtlpError);
+      assert.throws(() => readLogsProtobuf(body, LOG_OPTIONS), MalformedOtlpError);
     }
   });
 }
 
 test("an empty protobuf body is an empty request", () => {
   assert.deepStrictEqual(readTracesProtobuf(new Uint8Array(), OPTIONS), { spanCount: 0, requests: [], spans: [] });
-  assert.deepStrictEqual(readLogsProtobuf(new Uint8Array()), { logCount: 0, logs: [] });
+  assert.deepStrictEqual(readLogsProtobuf(new Uint8Array(), LOG_OPTIONS), { logCount: 0, logs: [] });
 });
 
 test("negative enum numbers of ten bytes are read as what nobody knows", () => {
@@ -194,6 +197,18 @@ function nested(levels: number, wrap: (value: object) => object): object {
 const inList = (value: object): object => ({ arrayValue: { values: [value] } });
 const inEntries = (value: object): object => ({ kvlistValue: { values: [{ key: "k", value }] } });
 
+const LIST = 0x2a;
+const ENTRIES = 0x32;
+
+/** An AnyValue of lists, or structures, one within the other. */
+function nestedBytes(levels: number, tag: number): Buffer {
+  let value = bytes("0a0178");
+  for (let level = 0; level < levels; level++) {
+    value = lengthField(tag, lengthField(0x0a, tag === LIST ? value : lengthField(0x12, value)));
+  }
+  return value;
+}
+
 test("values nested 20 levels deep are taken; deeper than 100 levels of messages they are refused before they are entered", () => {
   for (const wrap of [inList, inEntries]) {
     assert.match(
@@ -203,19 +218,22 @@ test("values nested 20 levels deep are taken; deeper than 100 levels of messages
       /x/,
     );
   }
-  for (const [tag, inner] of [
-    [0x2a, 0x0a],
-    [0x32, 0x0a],
-  ] as const) {
+  for (const tag of [LIST, ENTRIES]) {
     for (const levels of [1_000, 5_000]) {
-      let value: Buffer = bytes("0a0178");
-      for (let level = 0; level < levels; level++) {
-        value = lengthField(tag, lengthField(inner, tag === 0x2a ? value : lengthField(0x12, value)));
-      }
-      const body = inSpan(lengthField(0x4a, lengthField(0x12, value)));
+      const body = inSpan(lengthField(0x4a, lengthField(0x12, nestedBytes(levels, tag))));
       assert.throws(() => readTracesProtobuf(body, OPTIONS), MalformedOtlpError);
     }
   }
+});
+
+test("the hundredth level of messages or groups is the last that is taken", () => {
+  const lists = (count: number): Buffer => inSpan(lengthField(0x4a, lengthField(0x12, nestedBytes(count, LIST))));
+  const groups = (count: number): Buffer => inSpan(Buffer.alloc(count, 0x0b), Buffer.alloc(count, 0x0c));
+  // Request, resource, scope and span are four levels; an attribute and its value two; a list and its value two more.
+  assert.equal(readTracesProtobuf(lists(47), OPTIONS).spanCount, 1);
+  assert.throws(() => readTracesProtobuf(lists(48), OPTIONS), MalformedOtlpError);
+  assert.equal(readTracesProtobuf(groups(96), OPTIONS).spanCount, 1);
+  assert.throws(() => readTracesProtobuf(groups(97), OPTIONS), MalformedOtlpError);
 });
 
 test("100,000 nested groups and 200,000 nested lists of JSON are refused", () => {
@@ -223,7 +241,7 @@ test("100,000 nested groups and 200,000 nested lists of JSON are refused", () =>
   assert.throws(() => readTracesProtobuf(groups, OPTIONS), MalformedOtlpError);
   assert.throws(() => readTracesProtobuf(inSpan(groups), OPTIONS), MalformedOtlpError);
   assert.throws(() => readTracesJson(Buffer.alloc(200_000, "["), OPTIONS), /100 levels/);
-  assert.throws(() => readLogsJson(Buffer.from(`{"a":${"[".repeat(100)}`)), /100 levels/);
+  assert.throws(() => readLogsJson(Buffer.from(`{"a":${"[".repeat(100)}`), LOG_OPTIONS), /100 levels/);
   const brackets = spanJson(JSON.stringify({ status: FAILED, name: `"${"[{\\".repeat(1_000)}` }));
   assert.equal(readTracesJson(Buffer.from(brackets), OPTIONS).spans.length, 1);
 });
@@ -396,6 +414,22 @@ test("the slowest request of a group names its trace, and none when that has no 
   assert.deepStrictEqual([group?.slowestTraceId, group?.durationsMillis], ["", [5, 9, 9, 10]]);
 });
 
+test("the same request of two services is counted for each of them", () => {
+  const spans = [{ kind: SERVER, attributes: [attribute("http.request.method", "GET")] }];
+  const of = (name: string): object => ({
+    resource: { attributes: [attribute("service.name", name)] },
+    scopeSpans: [{ spans }],
+  });
+  const { requests } = read({ resourceSpans: [of("shop"), of("orders"), of("shop")] });
+  assert.deepStrictEqual(
+    requests.map(({ service, durationsMillis }) => [service, durationsMillis.length]),
+    [
+      ["shop", 2],
+      ["orders", 1],
+    ],
+  );
+});
+
 test("every label set has one group, however many there are", () => {
   const spans = Array.from({ length: 20_000 }, (_, index) => ({
     kind: SERVER,
@@ -415,5 +449,48 @@ test("half a million empty resources, a million attributes and a hundred thousan
   assert.equal(readTracesProtobuf(inSpan(attributes, bytes("7a021802")), OPTIONS).spans.length, 1);
   const events = Buffer.alloc(1_300_000, bytes("5a0b 1209 657863657074696f6e"));
   assert.equal(readTracesProtobuf(inSpan(events), OPTIONS).spans[0]?.span.exceptions.length, 128);
-  assert.equal(readLogsProtobuf(encode(LOGS, { resourceLogs: [{}, {}] })).logCount, 0);
+  assert.equal(readLogsProtobuf(encode(LOGS, { resourceLogs: [{}, {}] }), LOG_OPTIONS).logCount, 0);
+});
+
+test("log records of level ERROR without an exception are kept when that is asked for", () => {
+  const severities = [0, 16, 17, 24];
+  const logRecords = severities.map((severityNumber) => ({ severityNumber, body: { stringValue: "it failed" } }));
+  const request = { resourceLogs: [{ scopeLogs: [{ logRecords }] }] };
+  for (const errorLogs of [false, true]) {
+    const expected = errorLogs ? [17, 24] : [];
+    for (const batch of [
+      readLogsProtobuf(encode(LOGS, request), { errorLogs }),
+      readLogsJson(Buffer.from(JSON.stringify(request)), { errorLogs }),
+    ]) {
+      assert.equal(batch.logCount, 4);
+      assert.deepEqual(
+        batch.logs.map(({ log }) => log.severityNumber),
+        expected,
+      );
+    }
+  }
+});
+
+test("a body of nothing but failures, or of nothing but brackets, is refused before it costs memory", () => {
+  const failing = Buffer.from("12047a021802", "hex"); // a span of status ERROR
+  const scope = (count: number): Buffer => Buffer.concat(Array.from({ length: count }, () => failing));
+  const wrap = (tag: number, content: Buffer): Buffer => {
+    const length: number[] = [];
+    for (let left = content.length; ; left >>>= 7) {
+      if (left < 128) {
+        length.push(left);
+        break;
+      }
+      length.push((left & 127) | 128);
+    }
+    return Buffer.concat([Buffer.from([tag, ...length]), content]);
+  };
+  const body = (count: number): Buffer => wrap(0x0a, wrap(0x12, scope(count)));
+  assert.equal(readTracesProtobuf(body(MAX_KEPT_ITEMS), OPTIONS).spans.length, MAX_KEPT_ITEMS);
+  assert.throws(() => readTracesProtobuf(body(MAX_KEPT_ITEMS + 1), OPTIONS), /more than 16384 failures/);
+  const spans = Array.from({ length: MAX_KEPT_ITEMS + 1 }, () => ({ status: { code: 2 } }));
+  const json = JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] });
+  assert.throws(() => readTracesJson(Buffer.from(json), OPTIONS), /more than 16384 failures/);
+  const brackets = `{"resourceSpans":[${"{},".repeat(MAX_JSON_CONTAINERS)}{}]}`;
+  assert.throws(() => readTracesJson(Buffer.from(brackets), OPTIONS), /objects and lists/);
 });

@@ -11,6 +11,8 @@ import { type Dice, dice, encode, logRequests, scrambled, toJson, traceRequests 
 import { decodeFully } from "./reference-decoder";
 import { expectedLogs, expectedTraces } from "./reference-selection";
 
+const LOG_OPTIONS = { errorLogs: false };
+
 const OPTIONS = { slowMillis: 5_000 };
 const SLOWEST_READ_MILLIS = 50;
 
@@ -36,8 +38,8 @@ const SIGNALS: readonly Signal[] = [
     name: "logs",
     type: LOGS,
     requests: logRequests,
-    readProtobuf: readLogsProtobuf,
-    readJson: readLogsJson,
+    readProtobuf: (body) => readLogsProtobuf(body, LOG_OPTIONS),
+    readJson: (body) => readLogsJson(body, LOG_OPTIONS),
     readFully: (body) => expectedLogs(decodeFully(LOGS, body)),
   },
 ];
@@ -83,10 +85,9 @@ for (const { name, type, requests, readProtobuf, readJson, readFully } of SIGNAL
     const prototype = JSON.stringify(Object.getOwnPropertyNames(Object.prototype));
     for (let round = 0; round < 10_000; round++) {
       const body = mutated(corpus[roll(corpus.length)] ?? new Uint8Array(), corpus, roll);
-      const started = performance.now();
-      outcomeOf(() => readProtobuf(body), MalformedOtlpError);
-      assert.ok(performance.now() - started < SLOWEST_READ_MILLIS, `slow, seed ${seed}, round ${round}`);
       sameOutcome(body, `seed ${seed}, round ${round}`);
+      const millis = quickest(() => outcomeOf(() => readProtobuf(body), MalformedOtlpError));
+      assert.ok(millis < SLOWEST_READ_MILLIS, `${millis} ms, seed ${seed}, round ${round}`);
     }
     assert.equal(JSON.stringify(Object.getOwnPropertyNames(Object.prototype)), prototype);
   });
@@ -112,6 +113,17 @@ for (const { name, type, requests, readProtobuf, readJson, readFully } of SIGNAL
       message,
     );
   }
+}
+
+/** Milliseconds; a slow one is tried again, for the machine may have been busy with something else. */
+function quickest(read: () => void): number {
+  let millis = Number.POSITIVE_INFINITY;
+  for (let attempt = 0; attempt < 3 && millis >= SLOWEST_READ_MILLIS; attempt++) {
+    const started = performance.now();
+    read();
+    millis = Math.min(millis, performance.now() - started);
+  }
+  return millis;
 }
 
 const REFUSED = "refused";

@@ -82,7 +82,7 @@ test("a rendering that fails is a 500 that tells nothing, and the next one works
   });
   const answer = await ask(served.port, { path: "/metrics" });
   assert.deepEqual([answer.status, answer.text], [500, "internal error\n"]);
-  assert.equal(droppedOf(served.telemetry, "errors", "internal_error"), 1);
+  assert.equal(droppedOf(served.telemetry, "internal", "internal_error"), 1);
   fails = false;
   assert.equal((await ask(served.port, { path: "/metrics" })).status, 200);
 });

@@ -1,4 +1,4 @@
-/** Whether an `Authorization` header carries the token that this receiver wants. */
+/** Whether an `Authorization` header carries the token that is asked for at every door. */
 import { createHash, timingSafeEqual } from "node:crypto";
 
 /**

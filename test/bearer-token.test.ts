@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createBearerCheck } from "../../src/receiver/bearer-token";
+import { createBearerCheck } from "../src/bearer-token";
 
 test("only the token itself, as a bearer, opens the door", () => {
   const isAuthorized = createBearerCheck("s3cret-token");
