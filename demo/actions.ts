@@ -1,7 +1,8 @@
 /**
  * Everything that the traffic does, and which failures each act makes: the demo's truth.
  * Each service counts its own failures: when the order service fails, the shop counts a failed call (root), and its
- * own answer of 502 is an echo of that, which is not in these lists.
+ * own answer of 502 is an echo of that, which is not in these lists. The collector sees both services, and that the call
+ * failed only because of what it called: what is passed on so is an echo there.
  */
 import { get } from "node:http";
 import type { Socket } from "node:net";
@@ -116,7 +117,7 @@ export const ACTIONS: readonly Action[] = [
   throughShop("archive", "database_connection"),
   web(
     "POST /orders twice",
-    [...made("orders", "database_constraint"), ...made("shop", "http_client_error")],
+    [...made("orders", "database_constraint"), ...passedOn("shop", "http_client_error")],
     async (around) => {
       const id = String(around.next());
       await order(around, id);
@@ -154,7 +155,12 @@ const PATIENCE_MILLIS = 1_200;
 const ANSWER_MILLIS = 20_000;
 
 function made(service: ServiceName, category: Category): readonly Failure[] {
-  return [{ service, category }];
+  return [{ service, category, isRoot: true }];
+}
+
+/** By a service that failed because another one did. */
+function passedOn(service: ServiceName, category: Category): readonly Failure[] {
+  return [{ service, category, isRoot: false }];
 }
 
 function healthy(name: string, weight: number, run: Action["run"]): Action {
@@ -171,7 +177,7 @@ function shop(name: string, category: Category, status: number, init: RequestIni
 }
 
 function throughShop(step: string, category: Category): Action {
-  const makes = [...made("orders", category), ...made("shop", "http_upstream_error")];
+  const makes = [...made("orders", category), ...passedOn("shop", "http_upstream_error")];
   return web(`POST /orders/:id/${step}`, makes, ({ urls, next }) =>
     expect(502, `${urls.shop}/orders/${next()}/${step}`, { method: "POST" }),
   );

@@ -16,8 +16,9 @@ export type CommandLine =
 
 export const HELP = `Usage: npm run demo -- [options]
 
-Starts three sample services with Seismo in front of each, makes every category of error
-that one machine can make, and compares what was made with what was counted.
+Starts three sample services with Seismo in front of each and a collector behind them, makes
+every category of error that one machine can make, and compares what was made with what they
+and the collector have counted.
 
   --for N     stop after N seconds (default: run until Ctrl-C)
   --rate N    web requests in a second, 1 to 500 (default: 15)
@@ -25,7 +26,7 @@ that one machine can make, and compares what was made with what was counted.
   --seed N    another order of the same traffic (default: 1)
   --help      this page
 
-Exit code: 0 when every error was counted once, 1 when not or when a service died,
+Exit code: 0 when every error was counted once, 1 when not or when one of them died,
 2 when an option is wrong.
 `;
 

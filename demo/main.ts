@@ -4,8 +4,8 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { HELP, type RunOptions, readCommandLine } from "./command-line";
-import { compare } from "./comparison";
-import type { Sample } from "./readings";
+import { compare, compareEchoes, isRight } from "./comparison";
+import { type Readings, sumBy } from "./readings";
 import { renderComparison, renderProgress, renderSummary } from "./screen";
 import { type Demo, startDemo } from "./start-demo";
 
@@ -52,7 +52,7 @@ async function run({ forSeconds, rate, port, seed }: RunOptions): Promise<number
   }
   stdout.on("error", () => interrupt.abort()); // nobody reads any more
 
-  print("Starting the services…");
+  print("Starting the collector and the services…");
   const demo = await startDemo({ rate, port, seed, signal }).catch((error: unknown) => {
     if (signal.aborted) return undefined;
     throw error;
@@ -91,16 +91,24 @@ async function act(
   if (lost.aborted) return undefined;
 
   print("", "The traffic has stopped. Waiting until the counts stand still…", "");
-  const rows = compare(demo.expected(), await demo.settled());
+  const readings = await demo.settled();
+  const rows = compare(demo.expected(), readings);
+  const echoes = compareEchoes(demo.expected(), readings);
   print(...renderComparison(rows, isColored));
+  print(`Passed on by one service to another: ${echoes.expected} echoes expected, ${echoes.collected} collected.`);
   for (const reason of demo.skipped) print(`Not made here: ${reason}.`);
   if (demo.problems().length > 0) return `not all went as it should:\n  ${demo.problems().join("\n  ")}`;
-  return rows.every(({ made, counted }) => made === counted) ? undefined : "made and counted differ";
+  const unbalanced = [...sumBy(readings.collector, "seismo_unaccounted", "signal")].filter(([, count]) => count !== 0);
+  if (unbalanced.length > 0) return `the collector's books do not balance: ${unbalanced.join(", ")}`;
+  if (echoes.expected !== echoes.collected) return "echoes expected and collected differ";
+  return rows.every(isRight) ? undefined : "made and counted differ";
 }
 
 function printAddresses(demo: Demo): void {
   print("");
-  for (const { name, url, metricsUrl } of demo.services) print(`${name.padEnd(7)} ${url}   ${metricsUrl}`);
+  for (const { name, url, metricsUrl } of demo.services) print(`${name.padEnd(9)} ${url}   ${metricsUrl}`);
+  const { otlpUrl, metricsUrl, journal } = demo.collector;
+  print(`${"collector".padEnd(9)} ${otlpUrl}   ${metricsUrl}   ${journal}`);
   print("", `Journals and logs: ${demo.folder}`, "Ctrl-C stops.", "");
 }
 
@@ -110,18 +118,18 @@ async function show(demo: Demo, forSeconds: number | undefined, over: AbortSigna
   const limit = forSeconds === undefined ? "" : ` of ${forSeconds}`;
   let drawn = 0;
   let said = "";
-  const draw = (samples: readonly Sample[]): void => {
+  const draw = (readings: Readings): void => {
     const terminal = { columns: stdout.columns || 80, rows: stdout.rows || 24, isColored };
-    const lines = renderSummary(samples, `Seismo demo, ${elapsed()}${limit} s`, terminal);
+    const lines = renderSummary(readings, `Seismo demo, ${elapsed()}${limit} s`, terminal);
     const up = drawn === 0 ? "" : `\u001b[${drawn}A\r`;
     stdout.write(`${up}${lines.map((line) => `${line}\u001b[K\n`).join("")}\u001b[J`);
     drawn = lines.length;
   };
   const look = async (): Promise<void> => {
-    const samples = await demo.read().catch(() => undefined); // a service that died says so itself
-    if (samples === undefined) return;
-    if (stdout.isTTY) return draw(samples);
-    const line = renderProgress(samples, `${elapsed()}${limit} s`);
+    const readings = await demo.read().catch(() => undefined); // a service that died says so itself
+    if (readings === undefined) return;
+    if (stdout.isTTY) return draw(readings);
+    const line = renderProgress(readings, `${elapsed()}${limit} s`);
     if (line !== said) print(line);
     said = line;
   };

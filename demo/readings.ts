@@ -1,4 +1,9 @@
-/** What the services count, read from their /metrics. */
+/** What the services and the collector count, read from their /metrics. */
+
+export interface Readings {
+  readonly services: readonly Sample[];
+  readonly collector: readonly Sample[];
+}
 
 export interface Sample {
   readonly name: string;

@@ -1,7 +1,7 @@
 /** What the demo shows: pure text, made from samples. The terminal is main's. */
 import { stripVTControlCharacters } from "node:util";
-import { byCategory, type Comparison } from "./comparison";
-import { type Sample, sum, sumBy } from "./readings";
+import { byCategory, type Comparison, isRight } from "./comparison";
+import { type Readings, type Sample, sum, sumBy } from "./readings";
 
 export interface Terminal {
   readonly columns: number;
@@ -10,19 +10,20 @@ export interface Terminal {
 }
 
 /** One screen: at most `rows` - 1 lines of at most `columns` characters. */
-export function renderSummary(samples: readonly Sample[], heading: string, terminal: Terminal): string[] {
+export function renderSummary(readings: Readings, heading: string, terminal: Terminal): string[] {
   const paint = painter(terminal.isColored);
-  const { requests, errors, severities, slow, inFlight, stuck, newGroups, echoes } = figures(samples);
+  const { requests, spans, logs, errors, severities, slow, inFlight, stuck, newGroups, echoes } = figures(readings);
   const count = (severity: string): string => `${severities.get(severity) ?? 0} ${severity}`;
   const lines = [
     paint("bold", heading),
-    `requests ${requests}   slow ${slow}   in flight ${inFlight}   stuck ${stuck}`,
+    `requests ${requests}   slow ${slow}   in flight ${inFlight}   stuck ${stuck}   ` +
+      `received: spans ${spans}, log records ${logs}`,
     `errors ${errors}   ${paint("red", count("critical"))}   ${paint("yellow", count("warning"))}   ` +
       `${count("info")}   new groups ${newGroups}   echoes ${echoes}`,
-    `workers   ${renderWorkers(samples, paint)}`,
+    `workers   ${renderWorkers(readings.services, paint)}`,
     "",
   ];
-  lines.push(...renderCategories(samples, terminal.columns, Math.max(1, terminal.rows - 1 - lines.length)));
+  lines.push(...renderCategories(readings.collector, terminal.columns, Math.max(1, terminal.rows - 1 - lines.length)));
   return lines.slice(0, Math.max(1, terminal.rows - 1)).map((line) => fit(line, terminal.columns));
 }
 
@@ -52,12 +53,12 @@ function renderCategories(samples: readonly Sample[], columns: number, room: num
 }
 
 /** One line, for where there is no screen. */
-export function renderProgress(samples: readonly Sample[], heading: string): string {
-  const { requests, errors, severities, slow, inFlight, stuck, newGroups } = figures(samples);
+export function renderProgress(readings: Readings, heading: string): string {
+  const { requests, spans, errors, severities, slow, inFlight, stuck, newGroups } = figures(readings);
   const count = (severity: string): string => `${severity} ${severities.get(severity) ?? 0}`;
   return (
     `${heading}: requests ${requests}, errors ${errors} (${["critical", "warning", "info"].map(count).join(", ")}), ` +
-    `slow ${slow}, in flight ${inFlight}, stuck ${stuck}, new groups ${newGroups}`
+    `new groups ${newGroups}, slow ${slow}, in flight ${inFlight}, stuck ${stuck}, spans received ${spans}`
   );
 }
 
@@ -65,16 +66,27 @@ export function renderProgress(samples: readonly Sample[], heading: string): str
 export function renderComparison(rows: readonly Comparison[], isColored: boolean): string[] {
   const paint = painter(isColored);
   const line = (category: string, service: string, ...numbers: readonly (string | number)[]): string =>
-    [category.padEnd(27), service.padEnd(7), ...numbers.map((value) => String(value).padStart(10))].join(" ").trimEnd();
-  const total = (key: "made" | "counted"): number => rows.reduce((all, row) => all + row[key], 0);
-  const wrong = rows.filter(({ made, counted }) => made !== counted);
+    [category.padEnd(26), service.padEnd(7), ...numbers.map((value, at) => String(value).padStart(WIDTHS[at] ?? 0))]
+      .join(" ")
+      .trimEnd();
+  const numbers = ({ made, counted, roots, collected }: Comparison): readonly (string | number)[] => [
+    ...[made, counted, signed(counted - made)],
+    ...[roots, collected, signed(collected - roots)],
+  ];
+  const total = (key: "made" | "counted" | "roots" | "collected"): number =>
+    rows.reduce((sum, row) => sum + row[key], 0);
+  const all: Comparison = {
+    ...{ category: "all", service: "", made: total("made"), counted: total("counted") },
+    ...{ roots: total("roots"), collected: total("collected") },
+  };
+  const wrong = rows.filter((row) => !isRight(row));
   return [
-    paint("bold", line("category", "service", "made", "counted", "difference")),
-    ...rows.map(({ category, service, made, counted }) => {
-      const text = line(category, service, made, counted, signed(counted - made));
-      return made === counted ? text : paint("red", text);
+    paint("bold", line("category", "service", "made", "counted", "diff", "roots", "collected", "diff")),
+    ...rows.map((row) => {
+      const text = line(row.category, row.service, ...numbers(row));
+      return isRight(row) ? text : paint("red", text);
     }),
-    paint("bold", line("all", "", total("made"), total("counted"), signed(total("counted") - total("made")))),
+    paint("bold", line(all.category, all.service, ...numbers(all))),
     "",
     wrong.length === 0
       ? paint("green", rows.length === 0 ? "No error was made." : "Every error was counted once.")
@@ -84,6 +96,8 @@ export function renderComparison(rows: readonly Comparison[], isColored: boolean
         ),
   ];
 }
+
+const WIDTHS: readonly number[] = [6, 7, 5, 6, 9, 5];
 
 const CELL = 32;
 const GAP = "  ";
@@ -112,16 +126,19 @@ function renderWorkers(samples: readonly Sample[], paint: Paint): string {
   }).join("   ");
 }
 
-function figures(samples: readonly Sample[]) {
+/** Requests as the services have them now; errors as the collector has judged them. */
+function figures({ services, collector }: Readings) {
   return {
-    requests: sum(samples, "seismo_http_request_duration_seconds_count"),
-    errors: sum(samples, "seismo_errors_total", { origin: "root" }),
-    echoes: sum(samples, "seismo_errors_total", { origin: "echo" }),
-    severities: sumBy(samples, "seismo_errors_total", "severity", { origin: "root" }),
-    slow: sum(samples, "seismo_slow_requests_total"),
-    inFlight: sum(samples, "seismo_requests_in_flight"),
-    stuck: sum(samples, "seismo_requests_stuck"),
-    newGroups: sum(samples, "seismo_new_error_groups_total"),
+    requests: sum(services, "seismo_http_request_duration_seconds_count"),
+    slow: sum(services, "seismo_slow_requests_total"),
+    inFlight: sum(services, "seismo_requests_in_flight"),
+    stuck: sum(services, "seismo_requests_stuck"),
+    spans: sum(collector, "seismo_received_total", { signal: "spans" }),
+    logs: sum(collector, "seismo_received_total", { signal: "logs" }),
+    errors: sum(collector, "seismo_errors_total", { origin: "root" }),
+    echoes: sum(collector, "seismo_errors_total", { origin: "echo" }),
+    severities: sumBy(collector, "seismo_errors_total", "severity", { origin: "root" }),
+    newGroups: sum(collector, "seismo_new_error_groups_total"),
   };
 }
 

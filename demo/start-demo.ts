@@ -1,9 +1,9 @@
 /**
- * The demo as a whole: the world outside, three services with Seismo in front of each, and the traffic.
+ * The demo as a whole: the world outside, a collector, three services with Seismo in front of each, and the traffic.
  *
- *   traffic ─► shop ─► orders ─► database           /metrics of each ─► counted
- *      │  └──► pool ─► workers, threads                                   ‖ ?
- *      └──────────────────────────────────────────────────────────────► made
+ *   traffic ─► shop ─► orders ─► database           /metrics of each ─► counted    spans, log records ─► collector
+ *      │  └──► pool ─► workers, threads                                   ‖ ?                                ‖ ?
+ *      └──────────────────────────────────────────────────────────────► made, and of that roots ─────────────┘
  */
 import { lookup } from "node:dns/promises";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -11,9 +11,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { ACTIONS, type Action, type ServiceName } from "./actions";
+import { type CollectorProcess, startCollector } from "./collector-process";
 import type { MadeFailures } from "./comparison";
 import { startOutside, UNKNOWN_HOST } from "./outside";
-import { readMetrics, type Sample } from "./readings";
+import { type Readings, readMetrics, type Sample, sum } from "./readings";
 import { type ServiceProcess, startService } from "./service-process";
 import { createTraffic } from "./traffic";
 
@@ -30,9 +31,10 @@ export interface DemoOptions {
 
 export interface Demo {
   readonly services: readonly Pick<ServiceProcess, "name" | "pid" | "url" | "metricsUrl">[];
-  /** Journals, logs and what the services print; a folder for each service. */
+  readonly collector: Pick<CollectorProcess, "pid" | "otlpUrl" | "metricsUrl" | "journal">;
+  /** Journals, logs and what they print; a folder for each service and the collector. */
   readonly folder: string;
-  /** Resolves, with a message for people, when a service ends by itself. */
+  /** Resolves, with a message for people, when a service or the collector ends by itself. */
   readonly died: Promise<string>;
   /** What this machine cannot fail at, and why. */
   readonly skipped: readonly string[];
@@ -41,12 +43,14 @@ export interface Demo {
   /** The failures made so far, each at the service where it began. */
   expected(): readonly MadeFailures[];
   problems(): readonly string[];
-  read(): Promise<readonly Sample[]>;
+  read(): Promise<Readings>;
   /** The counts, when they no longer change. */
-  settled(): Promise<readonly Sample[]>;
+  settled(): Promise<Readings>;
   /** Ends everything that was started. `keepFolder`: but for what was written. */
   stop(options?: { readonly keepFolder?: boolean }): Promise<void>;
 }
+
+type Settings = { readonly [name: string]: string };
 
 const DEFAULT_RATE = 15;
 
@@ -59,18 +63,25 @@ export async function startDemo(options: DemoOptions = {}): Promise<Demo> {
     for (const end of ends.splice(0).reverse()) await end();
     if (!keepFolder) rmSync(folder, { recursive: true, force: true });
   };
-  const start = async (name: ServiceName, script: string, settings: { readonly [name: string]: string }, at = 0) => {
+  const folderOf = (name: string): string => {
     signal?.throwIfAborted();
     const own = join(folder, name);
     mkdirSync(own);
-    const service = await startService({ name, script, port: at, settings, folder: own });
+    return own;
+  };
+  const start = async (name: ServiceName, script: string, settings: Settings, at = 0) => {
+    const service = await startService({ name, script, port: at, settings, otlpUrl, folder: folderOf(name) });
     ends.push(service.stop);
     return service;
   };
+  let otlpUrl = "";
 
   try {
     const outside = await startOutside();
     ends.push(outside.close);
+    const collector = await startCollector(folderOf("collector"));
+    ends.push(collector.stop);
+    otlpUrl = collector.otlpUrl;
     const orders = await start("orders", "orders.js", outside.settings);
     const [shop, pool] = await Promise.all([
       start("shop", "shop.js", { ...outside.settings, ORDERS_URL: orders.url }, port),
@@ -81,11 +92,18 @@ export async function startDemo(options: DemoOptions = {}): Promise<Demo> {
     let number = 0;
     const around = { urls: { shop: shop.url, orders: orders.url, pool: pool.url }, next: () => ++number };
     const traffic = createTraffic({ actions, around, rate, seed });
-    const read = (): Promise<readonly Sample[]> => readMetrics(services.map(({ metricsUrl }) => metricsUrl));
+    const read = async (): Promise<Readings> => {
+      const [ofServices, ofCollector] = await Promise.all([
+        readMetrics(services.map(({ metricsUrl }) => metricsUrl)),
+        readMetrics([collector.metricsUrl]),
+      ]);
+      return { services: ofServices, collector: ofCollector };
+    };
     return {
       services,
+      collector,
       folder,
-      died: Promise.race(services.map((service) => service.died)),
+      died: Promise.race([...services, collector].map((process) => process.died)),
       skipped,
       generate: traffic.run,
       expected: traffic.made,
@@ -120,22 +138,29 @@ async function possibleActions(): Promise<{
 }
 
 const LOOK_MILLIS = 400;
-/** A failure may wait a second for its error, and a busy machine longer. */
+/** A failure may wait a second for its error, a span or log record for others, and a busy machine takes longer. */
 const EQUAL_LOOKS = 4;
-const MAX_LOOKS = 40;
+const MAX_LOOKS = 50;
 
-async function settle(read: () => Promise<readonly Sample[]>): Promise<readonly Sample[]> {
-  let last: readonly Sample[] = [];
+async function settle(read: () => Promise<Readings>): Promise<Readings> {
+  let last: Readings = { services: [], collector: [] };
   let equal = 0;
   for (let looks = 0; looks < MAX_LOOKS && equal < EQUAL_LOOKS; looks++) {
-    const samples = await read();
-    equal = errorsOf(samples) === errorsOf(last) ? equal + 1 : 0;
-    last = samples;
+    const readings = await read();
+    equal = hasJudgedAll(readings) && errorsOf(readings) === errorsOf(last) ? equal + 1 : 0;
+    last = readings;
     await delay(LOOK_MILLIS);
   }
   return last;
 }
 
-function errorsOf(samples: readonly Sample[]): string {
-  return JSON.stringify(samples.filter(({ name }) => name === "seismo_errors_total"));
+/** The collector waits two seconds for the rest of a trace. */
+function hasJudgedAll({ collector }: Readings): boolean {
+  const count = (name: string): number => sum(collector, `seismo_${name}_total`, { signal: "errors" });
+  return count("received") === count("kept") + count("dropped");
+}
+
+function errorsOf({ services, collector }: Readings): string {
+  const isCount = ({ name }: Sample): boolean => name === "seismo_errors_total";
+  return JSON.stringify([services.filter(isCount), collector.filter(isCount)]);
 }

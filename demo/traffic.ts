@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Action, Surroundings } from "./actions";
-import { failureOf, keyOf, type MadeFailures } from "./comparison";
+import { keyOf, type MadeFailures } from "./comparison";
 
 export interface Traffic {
   /** Resolves when the time is over, or the signal says so, and all answers are in. */
@@ -30,13 +30,16 @@ const MAX_PROBLEMS = 20;
 const POOL_PAUSE_MILLIS = 150;
 
 export function createTraffic({ actions, around, rate, seed }: TrafficOptions): Traffic {
-  const counts = new Map<string, number>();
+  const counts = new Map<string, MadeFailures>();
   const problems: string[] = [];
 
   const act = async (action: Action): Promise<void> => {
     try {
       await action.run(around);
-      for (const failure of action.makes) counts.set(keyOf(failure), (counts.get(keyOf(failure)) ?? 0) + 1);
+      for (const { isRoot, ...place } of action.makes) {
+        const { made, roots } = counts.get(keyOf(place)) ?? { made: 0, roots: 0 };
+        counts.set(keyOf(place), { ...place, made: made + 1, roots: roots + (isRoot ? 1 : 0) });
+      }
     } catch (error) {
       if (problems.length < MAX_PROBLEMS) problems.push(`${action.name}: ${describe(error)}`);
     }
@@ -77,7 +80,7 @@ export function createTraffic({ actions, around, rate, seed }: TrafficOptions): 
       const isOver = (): boolean => signal.aborted || performance.now() >= end;
       await Promise.all([runWeb(isOver, signal), runPool(isOver, signal)]);
     },
-    made: () => [...counts].map(([key, made]) => ({ ...failureOf(key), made })),
+    made: () => [...counts.values()],
     problems: () => problems,
   };
 }

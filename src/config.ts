@@ -125,6 +125,9 @@ export interface Config {
     readonly tracesEndpoint: string | undefined;
     /** `name=value` pairs, separated by commas. */
     readonly tracesHeaders: Secret | undefined;
+    /** Undefined: nothing is exported. */
+    readonly logsEndpoint: string | undefined;
+    readonly logsHeaders: Secret | undefined;
     /** All OTEL_ variables as given, but for the headers, which hold credentials. */
     readonly env: { readonly [name: string]: string };
   };

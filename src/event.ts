@@ -93,6 +93,22 @@ export interface LogRecord {
   readonly spanId?: string | undefined;
 }
 
+/**
+ * Attributes of the log record by which an event that no span tells of goes to a collector, where OpenTelemetry's
+ * conventions have no name: written by the exporter, read back when errors are extracted. Objects are JSON texts.
+ */
+export const CARRIED_ATTRIBUTES = {
+  handled: "seismo.handled",
+  fatal: "seismo.fatal",
+  page: "seismo.page",
+  properties: "seismo.properties",
+  causes: "seismo.causes",
+  details: "seismo.details",
+  userContext: "seismo.user_context",
+  systemContext: "seismo.system_context",
+  hardwareContext: "seismo.hardware_context",
+} as const;
+
 /** Who speaks: labels of every metric and fields of every event. `worker` is never a process id. */
 export interface Resource {
   readonly service: string;

@@ -295,6 +295,19 @@ test("credentials in OTEL_ headers stay out of the configuration", () => {
   assert.deepEqual(config.otel.env, { OTEL_TRACES_SAMPLER: "always_on" });
 });
 
+test("errors that no span tells of go to the endpoint for logs, else to the general one with /v1/logs, else nowhere", () => {
+  const general = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://localhost:4318/", OTEL_EXPORTER_OTLP_HEADERS: "a=1" };
+  const logs = { OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: "http://localhost:9/own", OTEL_EXPORTER_OTLP_LOGS_HEADERS: "b=2" };
+  for (const [env, endpoint, headers] of [
+    [{ ...general, ...logs }, "http://localhost:9/own", "b=2"],
+    [general, "http://localhost:4318/v1/logs", "a=1"],
+    [{}, undefined, undefined],
+  ] as const) {
+    const { otel } = load(env).config;
+    assert.deepEqual([otel.logsEndpoint, otel.logsHeaders?.reveal()], [endpoint, headers]);
+  }
+});
+
 test("spans go to the endpoint for traces, else to the general one with /v1/traces, else nowhere", () => {
   const general = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://localhost:4318/" };
   const traces = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://localhost:9/own" };

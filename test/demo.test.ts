@@ -8,8 +8,8 @@ import { test } from "node:test";
 import { CATEGORIES } from "seismo";
 import { ACTIONS, type Action } from "../demo/actions";
 import { readCommandLine } from "../demo/command-line";
-import { compare } from "../demo/comparison";
-import { parseExposition, type Sample } from "../demo/readings";
+import { compare, compareEchoes, type Failure } from "../demo/comparison";
+import { parseExposition, type Readings } from "../demo/readings";
 import { renderComparison, renderProgress, renderSummary } from "../demo/screen";
 import { startDemo } from "../demo/start-demo";
 import { createTraffic } from "../demo/traffic";
@@ -19,6 +19,7 @@ test("a run closes with every error counted once and leaves nothing behind", { t
   assert.equal(code, 0, output);
   assert.match(output, /^shop +http:\/\/127\.0\.0\.1:\d+ +http:\/\/127\.0\.0\.1:\d+\/metrics$/m);
   assert.match(output, /^Every error was counted once\.$/m);
+  assert.match(output, /^collector +http:\/\/127\.0\.0\.1:\d+ +http:\/\/127\.0\.0\.1:\d+\/metrics +\/.+\.jsonl$/m);
   const folder = /^Journals and logs: (.+)$/m.exec(output)?.[1];
   assert.ok(folder !== undefined && !existsSync(folder), "its folder is gone");
   assert.ok(!output.includes("\u001b"), "no escapes where there is no terminal");
@@ -34,18 +35,21 @@ test("Ctrl-C stops the traffic and still prints the table", { timeout: 60_000 },
   main.stdout?.setEncoding("utf8").on("data", stopWhenAsked);
   const { code, output } = await ended(main);
   assert.equal(code, 0, output);
-  assert.match(output, /^category +service +made +counted +difference$/m);
+  assert.match(output, /^category +service +made +counted +diff +roots +collected +diff$/m);
 });
 
-test("a service that dies is named, and the others are ended with the demo", { timeout: 60_000 }, async () => {
-  const demo = await startDemo();
-  const [shop] = demo.services;
-  assert.ok(shop !== undefined);
-  process.kill(shop.pid, "SIGKILL");
-  assert.match(await demo.died, /^the shop service ended by itself \(SIGKILL\)/);
-  await demo.stop();
-  for (const { pid } of demo.services) assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
-});
+for (const victim of ["shop service", "collector"]) {
+  test(`when the ${victim} dies it is named, and all else ends with the demo`, { timeout: 60_000 }, async () => {
+    const demo = await startDemo();
+    const processes = [demo.collector, ...demo.services];
+    const dying = victim === "collector" ? demo.collector : demo.services[0];
+    assert.ok(dying !== undefined);
+    process.kill(dying.pid, "SIGKILL");
+    assert.match(await demo.died, new RegExp(`^the ${victim} ended by itself \\(SIGKILL\\)`));
+    await demo.stop();
+    for (const { pid } of processes) assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
+  });
+}
 
 test("a wrong option is explained, with exit code 2", { timeout: 30_000 }, async () => {
   for (const [args, message] of [
@@ -77,7 +81,7 @@ test("docs/demo.md lists every act and what it makes", () => {
   const page = readFileSync("docs/demo.md", "utf8");
   const missing = ACTIONS.filter(({ name, makes }) => {
     const row = page.split("\n").find((line) => line.startsWith(`| \`${name}\` |`)) ?? "";
-    return row === "" || !makes.every(({ service, category }) => row.includes(`${service}: \`${category}\``));
+    return row === "" || !makes.every((failure) => row.includes(shown(failure)));
   });
   assert.deepEqual(
     missing.map(({ name }) => name),
@@ -93,7 +97,7 @@ test("the traffic does everything once a round, in an order that the seed decide
         name,
         lane: "web",
         weight: name === "a" ? 2 : 1,
-        makes: name === "b" ? [{ service: "shop", category: "file_upload" }] : [],
+        makes: name === "b" ? [PASSED_ON, { ...PASSED_ON, isRoot: true }] : [],
         run: async () => {
           done.push(name);
           if (done.length === 7) over.abort();
@@ -104,7 +108,7 @@ test("the traffic does everything once a round, in an order that the seed decide
     const around = { urls: { shop: "", orders: "", pool: "" }, next: () => 0 };
     const traffic = createTraffic({ actions, around, rate: 500, seed });
     await traffic.run(10_000, over.signal);
-    assert.deepEqual(traffic.made(), [{ service: "shop", category: "file_upload", made: 1 }]);
+    assert.deepEqual(traffic.made(), [{ service: "shop", category: "http_upstream_error", made: 2, roots: 1 }]);
     return done;
   };
   const [first, again, other] = [await order(1), await order(1), await order(2)];
@@ -119,7 +123,7 @@ test("an act that does not go as it should makes nothing and is a problem", asyn
     name: "GET /x",
     lane: "pool",
     weight: 1,
-    makes: [{ service: "pool", category: "unknown_error" }],
+    makes: [PASSED_ON],
     run: async () => {
       over.abort();
       throw new Error("answered 500 instead of 200");
@@ -132,37 +136,58 @@ test("an act that does not go as it should makes nothing and is a problem", asyn
   assert.deepEqual(traffic.problems(), ["GET /x: answered 500 instead of 200"]);
 });
 
-test("made and counted are compared by service and category, roots alone", () => {
-  const samples = parseExposition(
+test("made and counted are compared by service and category, roots alone; the collector counts where it began", () => {
+  const services = parseExposition(
     [
       "# TYPE seismo_errors_total counter",
       errors("shop", "file_upload", "root", 2),
       errors("shop", "file_upload", "root", 1, "shop-2"),
+      errors("shop", "http_upstream_error", "root", 2),
       errors("shop", "http_server_error", "echo", 5),
       errors("orders", "application_error", "root", 1),
       "",
     ].join("\n"),
   );
+  const collector = parseExposition(
+    [
+      errors("shop", "file_upload", "root", 3),
+      errors("shop", "http_upstream_error", "echo", 1),
+      errors("shop", "http_upstream_error", "root", 1),
+    ].join("\n"),
+  );
   const rows = compare(
     [
-      { service: "shop", category: "file_upload", made: 3 },
-      { service: "shop", category: "network_dns", made: 1 },
+      { service: "shop", category: "file_upload", made: 3, roots: 3 },
+      { service: "shop", category: "http_upstream_error", made: 2, roots: 0 },
+      { service: "shop", category: "network_dns", made: 1, roots: 1 },
     ],
-    samples,
+    { services, collector },
   );
-  assert.deepEqual(rows, [
-    { service: "shop", category: "network_dns", made: 1, counted: 0 },
-    { service: "shop", category: "file_upload", made: 3, counted: 3 },
-    { service: "orders", category: "application_error", made: 0, counted: 1 },
-  ]);
   assert.deepEqual(renderComparison(rows, false).slice(1), [
-    "network_dns                 shop             1          0         -1",
-    "file_upload                 shop             3          3          0",
-    "application_error           orders           0          1         +1",
-    "all                                          4          4          0",
+    "network_dns                shop         1       0    -1      1         0    -1",
+    "http_upstream_error        shop         2       2     0      0         1    +1",
+    "file_upload                shop         3       3     0      3         3     0",
+    "application_error          orders       0       1    +1      0         0     0",
+    "all                                     6       6     0      4         4     0",
     "",
-    "Made and counted differ: network_dns in shop, application_error in orders.",
+    "Made and counted differ: network_dns in shop, http_upstream_error in shop, application_error in orders.",
   ]);
+});
+
+test("of what a service passed on, the collector should have the call and the answer as echoes", () => {
+  const collector = parseExposition(
+    [
+      errors("shop", "http_upstream_error", "echo", 4),
+      errors("shop", "http_client_error", "echo", 1),
+      errors("shop", "http_server_error", "echo", 9),
+    ].join("\n"),
+  );
+  const made = [
+    { service: "shop", category: "http_upstream_error", made: 2, roots: 0 },
+    { service: "shop", category: "http_client_error", made: 5, roots: 4 },
+    { service: "shop", category: "http_server_error", made: 5, roots: 5 },
+  ];
+  assert.deepEqual(compareEchoes(made, { services: [], collector }), { expected: 6, collected: 5 });
 });
 
 test("label values are read with their escapes", () => {
@@ -174,10 +199,13 @@ test("label values are read with their escapes", () => {
 
 test("the summary fits on its screen, however small, and loses no error", () => {
   const categories = Object.values(CATEGORIES).flat();
-  const samples = parseExposition(categories.map((name) => errors("shop", name, "root", 2)).join("\n"));
+  const readings = {
+    services: [],
+    collector: parseExposition(categories.map((name) => errors("shop", name, "root", 2)).join("\n")),
+  };
   for (const columns of [40, 80, 200]) {
     for (const rows of [8, 24, 50]) {
-      const lines = renderSummary(samples, "Seismo demo", { columns, rows, isColored: false });
+      const lines = renderSummary(readings, "Seismo demo", { columns, rows, isColored: false });
       assert.ok(lines.length < rows, `${lines.length} lines on ${rows} rows`);
       assert.ok(lines.every((line) => line.length <= columns));
       const cells = lines.slice(5).flatMap((line) => [...line.matchAll(/(\d+) (?:in \d+|[a-z_]+)/g)]);
@@ -190,23 +218,32 @@ test("the summary fits on its screen, however small, and loses no error", () => 
 });
 
 test("colours are for terminals", () => {
-  const samples: Sample[] = [{ name: "seismo_worker_status", labels: { worker: "pool" }, value: 2 }];
+  const readings: Readings = {
+    services: [{ name: "seismo_worker_status", labels: { worker: "pool" }, value: 2 }],
+    collector: [{ name: "seismo_received_total", labels: { signal: "spans" }, value: 7 }],
+  };
   const terminal = { columns: 80, rows: 24 };
   assert.ok(
-    renderSummary(samples, "", { ...terminal, isColored: true })
+    renderSummary(readings, "", { ...terminal, isColored: true })
       .join("")
       .includes("\u001b[31mcritical\u001b[0m pool"),
   );
   assert.ok(
-    !renderSummary(samples, "", { ...terminal, isColored: false })
+    !renderSummary(readings, "", { ...terminal, isColored: false })
       .join("")
       .includes("\u001b"),
   );
   assert.equal(
-    renderProgress(samples, "5 s"),
-    "5 s: requests 0, errors 0 (critical 0, warning 0, info 0), slow 0, in flight 0, stuck 0, new groups 0",
+    renderProgress(readings, "5 s"),
+    "5 s: requests 0, errors 0 (critical 0, warning 0, info 0), new groups 0, slow 0, in flight 0, stuck 0, spans received 7",
   );
 });
+
+function shown({ service, category, isRoot }: Failure): string {
+  return `${service}: \`${category}\`${isRoot ? "" : " (passed on)"}`;
+}
+
+const PASSED_ON: Failure = { service: "shop", category: "http_upstream_error", isRoot: false };
 
 function errors(service: string, category: string, origin: string, value: number, worker = service): string {
   return `seismo_errors_total{service="${service}",worker="${worker}",category="${category}",severity="info",origin="${origin}"} ${value}`;

@@ -1,4 +1,4 @@
-/** The main job on real parts: the demo's services fail, a real Prometheus scrapes them by the shipped prometheus.yml. */
+/** The main job on real parts: the demo's services fail, a real Prometheus scrapes them and the collector by the shipped prometheus.yml. */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -21,26 +21,29 @@ test("Prometheus holds every failure that the demo made, by service and category
   const folder = mkdtempSync(join(tmpdir(), "seismo-prometheus-"));
   const demo = await startDemo();
   const port = await freePort();
-  const prometheus = startPrometheus(
-    folder,
-    port,
-    demo.services.map(({ metricsUrl }) => new URL(metricsUrl).host),
-  );
+  const hostOf = ({ metricsUrl }: { readonly metricsUrl: string }): string => new URL(metricsUrl).host;
+  const prometheus = startPrometheus(folder, port, {
+    targets: demo.services.map(hostOf),
+    collectors: [hostOf(demo.collector)],
+  });
   try {
     await demo.generate(6_000);
     await demo.settled();
     const made = new Map<string, number>();
-    for (const { service, category, made: count } of demo.expected()) {
-      const key = `${service} ${category}`;
-      made.set(key, (made.get(key) ?? 0) + count);
+    for (const { service, category, made: count, roots } of demo.expected()) {
+      made.set(`seismo ${service} ${category}`, count);
+      if (roots > 0) made.set(`seismo-collector ${service} ${category}`, roots);
     }
-    assert.ok(made.size > 20, "the demo makes most categories");
+    assert.ok(made.size > 40, "the demo makes most categories");
     const scraped = await eventually(
       "all counts",
       async () => {
-        const series = await query(port, 'sum by (service, category) (seismo_errors_total{origin="root"})');
+        const series = await query(port, 'sum by (job, service, category) (seismo_errors_total{origin="root"})');
         const counts = new Map(
-          series.map(({ metric, value }) => [`${metric["service"]} ${metric["category"]}`, Number(value[1])]),
+          series.map(({ metric, value }) => [
+            `${metric["job"]} ${metric["service"]} ${metric["category"]}`,
+            Number(value[1]),
+          ]),
         );
         return [...made].every(([key, count]) => counts.get(key) === count) ? counts : undefined;
       },
@@ -48,7 +51,7 @@ test("Prometheus holds every failure that the demo made, by service and category
       60_000,
     );
     assert.deepEqual(new Map([...scraped].sort()), new Map([...made].sort()));
-    const workers = await query(port, "count by (worker) (seismo_errors_total)");
+    const workers = await query(port, 'count by (worker) (seismo_errors_total{job="seismo-collector"})');
     assert.ok(workers.length > 3, "workers keep their label");
     const exemplars = await exemplarsOf(port, "seismo_errors_total");
     assert.match(exemplars[0]?.labels["fingerprint"] ?? "", /^[0-9a-f]{16}$/);
@@ -61,10 +64,16 @@ test("Prometheus holds every failure that the demo made, by service and category
 });
 
 /** The shipped configuration as it is; the targets are found through the file that it looks for. */
-function startPrometheus(folder: string, port: number, targets: readonly string[]): ChildProcess {
+function startPrometheus(
+  folder: string,
+  port: number,
+  found: { readonly [folder in "targets" | "collectors"]: readonly string[] },
+): ChildProcess {
   copyFileSync("prometheus.yml", join(folder, "prometheus.yml"));
-  mkdirSync(join(folder, "targets"));
-  writeFileSync(join(folder, "targets", "demo.json"), JSON.stringify([{ targets }]));
+  for (const [name, targets] of Object.entries(found)) {
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, name, "demo.json"), JSON.stringify([{ targets }]));
+  }
   return spawn(
     "prometheus",
     [

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Secret } from "../config";
 import type { LogLevel } from "../telemetry";
-import { type Context, type Ground, type OptionNames, toItems, toLowerCase, toText } from "./option-kinds";
+import { type Context, type OptionNames, toItems, toLowerCase, toText } from "./option-kinds";
 import { HIDDEN, nearestName } from "./problems";
 
 export const INSTRUMENTATIONS = [
@@ -118,10 +118,25 @@ export function resourceAttribute(...names: readonly string[]): NonNullable<Opti
   };
 }
 
-export function baseTracesEndpoint({ variables }: Ground): string | undefined {
-  const base = variables.get("OTEL_EXPORTER_OTLP_ENDPOINT");
-  return base ? `${base.replace(/\/+$/, "")}/v1/traces` : undefined;
+export const URL_START: RegExp = /^https?:\/\/[^\s/]/;
+
+/** The path of a signal below the endpoint of all signals. */
+export function generalEndpoint(path: "/v1/traces" | "/v1/logs"): NonNullable<OptionNames["also"]> {
+  return {
+    text: "OTEL_EXPORTER_OTLP_ENDPOINT",
+    read({ variables }) {
+      const base = variables.get("OTEL_EXPORTER_OTLP_ENDPOINT") ?? "";
+      // What is wrong with it is reported once, by the option for spans.
+      const isGiven = path === "/v1/traces" ? base !== "" : URL_START.test(base);
+      return isGiven ? base.replace(/\/+$/, "") + path : undefined;
+    },
+  };
 }
+
+export const GENERAL_HEADERS: NonNullable<OptionNames["also"]> = {
+  text: "OTEL_EXPORTER_OTLP_HEADERS",
+  read: ({ variables }) => variables.get("OTEL_EXPORTER_OTLP_HEADERS"),
+};
 
 export function packageName(cwd: string): string | undefined {
   try {

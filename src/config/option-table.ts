@@ -1,16 +1,18 @@
 /** Every option of Seismo: key, environment name, unit, default, check and purpose. docs/configuration.md lists this table. */
 import type { Config } from "../config";
 import {
-  baseTracesEndpoint,
   decodeAttributes,
   decodeBuckets,
   decodeInstrumentations,
   decodeLevel,
   decodeSecretText,
   decodeToken,
+  GENERAL_HEADERS,
+  generalEndpoint,
   INSTRUMENTATIONS,
   packageName,
   resourceAttribute,
+  URL_START,
 } from "./decoders";
 import {
   flag,
@@ -40,7 +42,6 @@ const KEY_NAME = /^[^\u0000-\u001f\u007f-\u009f]{1,128}$/;
 const HOST = /^[A-Za-z0-9.:_%[\]-]+$/;
 const PREFIX = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const HOST_RULE = "expected a host name or an IP address";
-const URL_START = /^https?:\/\/[^\s/]/;
 const URL_RULE = "expected a URL that begins with http:// or https://";
 const ORIGIN = /^https?:\/\/[^\s/]+$/;
 const TOKEN_RULE =
@@ -590,7 +591,7 @@ export const TABLE: Table = {
       ...text(2_048, URL_START, URL_RULE),
       key: "otel.traces_endpoint",
       env: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-      also: { text: "OTEL_EXPORTER_OTLP_ENDPOINT", read: baseTracesEndpoint },
+      also: generalEndpoint("/v1/traces"),
       fallback: undefined,
       about: "Where spans go by OTLP/HTTP; without it nowhere. `/v1/traces` is added to the general endpoint.",
     },
@@ -599,13 +600,28 @@ export const TABLE: Table = {
       rule: "expected name=value pairs, separated by commas",
       decode: decodeSecretText,
       env: "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
-      also: {
-        text: "OTEL_EXPORTER_OTLP_HEADERS",
-        read: ({ variables }) => variables.get("OTEL_EXPORTER_OTLP_HEADERS"),
-      },
+      also: GENERAL_HEADERS,
       isSecret: true,
       fallback: undefined,
-      about: "Sent with each export.",
+      about: "Sent with each export of spans.",
+    },
+    logsEndpoint: {
+      ...text(2_048, URL_START, URL_RULE),
+      key: "otel.logs_endpoint",
+      env: "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+      also: generalEndpoint("/v1/logs"),
+      fallback: undefined,
+      about: "Where errors that no span tells of go, likewise; `/v1/logs` is added to the general endpoint.",
+    },
+    logsHeaders: {
+      unit: "text",
+      rule: "expected name=value pairs, separated by commas",
+      decode: decodeSecretText,
+      env: "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
+      also: GENERAL_HEADERS,
+      isSecret: true,
+      fallback: undefined,
+      about: "Sent with each export of errors.",
     },
     env: {
       unit: "text",

@@ -1,40 +1,46 @@
 /**
- * Around the OTLP exporter: sends in the background while the process lives, and in the foreground when it dies.
- * A dying process runs no more callbacks, so the last spans go out through a short-lived child process that is
- * waited for (bounded): the only synchronous HTTP that Node has.
+ * Around an OTLP exporter: sends in the background while the process lives; when it dies, gives what has not arrived
+ * to the process's last requests.
  */
-import { spawnSync } from "node:child_process";
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
-import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer";
-import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace-base";
 import type { DropReason, Telemetry } from "../telemetry";
+import type { LastRequests } from "./last-requests";
 
-export interface CrashSafeExporterOptions {
-  readonly inner: SpanExporter;
-  /** The URL that OTLP/HTTP traces go to. */
+/** What OpenTelemetry's exporters of spans and of log records have in common. */
+export interface OtlpExporter<T> {
+  export(items: T[], resultCallback: (result: ExportResult) => void): void;
+  forceFlush?(): Promise<void>;
+  shutdown(): Promise<void>;
+}
+
+export interface CrashSafeExporterOptions<T> {
+  readonly signal: "spans" | "logs";
+  readonly inner: OtlpExporter<T>;
+  /** The URL that the signal goes to by OTLP/HTTP. */
   readonly url: string;
   readonly headers: { readonly [name: string]: string };
-  /** What may leave of a span. */
-  readonly redact: (span: ReadableSpan) => ReadableSpan;
+  /** What may leave of an item. */
+  readonly redact: (item: T) => T;
+  readonly isFailure: (item: T) => boolean;
+  /** The body of a request in OTLP/JSON. */
+  readonly toJson: (items: T[]) => Uint8Array | undefined;
+  readonly lastRequests: LastRequests;
   readonly telemetry: Telemetry;
   readonly onExported: (durationMillis: number) => void;
 }
 
-/** The longest that a dying process waits for its last spans. */
-export const CRASH_FLUSH_MILLIS = 1_500;
+export class CrashSafeExporter<T> implements OtlpExporter<T> {
+  readonly #options: CrashSafeExporterOptions<T>;
+  readonly #inFlight = new Set<readonly T[]>();
+  #dying: T[] | undefined;
 
-export class CrashSafeExporter implements SpanExporter {
-  readonly #options: CrashSafeExporterOptions;
-  readonly #inFlight = new Set<readonly ReadableSpan[]>();
-  #dying: ReadableSpan[] | undefined;
-
-  constructor(options: CrashSafeExporterOptions) {
+  constructor(options: CrashSafeExporterOptions<T>) {
     this.#options = options;
   }
 
-  export(spans: ReadableSpan[], resultCallback: (result: ExportResult) => void): void {
+  export(items: T[], resultCallback: (result: ExportResult) => void): void {
     const { inner, telemetry, onExported } = this.#options;
-    const safe = spans.map(this.#options.redact);
+    const safe = items.map(this.#options.redact);
     if (this.#dying !== undefined) {
       this.#dying.push(...safe);
       resultCallback({ code: ExportResultCode.SUCCESS });
@@ -54,15 +60,18 @@ export class CrashSafeExporter implements SpanExporter {
     });
   }
 
-  /** Sends what `drain` gives to export(), and what is under way, before it returns. For a process that is about to die. */
+  /**
+   * Makes a last request of what `drain` gives to export() and of what is under way. `failures`: only when one of them
+   * failed.
+   */
   flushNow(which: "failures" | "all", drain: () => void): void {
-    const spans = [...this.#inFlight].flat();
+    const items = [...this.#inFlight].flat();
     this.#inFlight.clear(); // a second call has nothing to send twice
-    this.#dying = spans;
+    this.#dying = items;
     drain();
     this.#dying = undefined;
-    if (which === "all" ? spans.length > 0 : spans.some(isFailure)) this.#sendNow(spans);
-    else this.#account(spans.length, "shutdown");
+    if (which === "all" ? items.length > 0 : items.some(this.#options.isFailure)) this.#sendLast(items);
+    else this.#account(items.length, "shutdown");
   }
 
   async forceFlush(): Promise<void> {
@@ -73,40 +82,26 @@ export class CrashSafeExporter implements SpanExporter {
     await this.#options.inner.shutdown();
   }
 
-  #sendNow(spans: ReadableSpan[]): void {
-    const { url, headers } = this.#options;
-    const body = JsonTraceSerializer.serializeRequest(spans);
+  #sendLast(items: T[]): void {
+    const { url, headers, toJson, lastRequests } = this.#options;
+    const body = toJson(items);
     if (body === undefined) {
-      this.#account(spans.length, "export_failed");
+      this.#account(items.length, "export_failed");
       return;
     }
-    const request = {
+    lastRequests.add({
       url,
       headers: { ...headers, "content-type": "application/json" },
       body: Buffer.from(body).toString(),
-    };
-    const result = spawnSync(process.execPath, ["-e", SEND], {
-      input: JSON.stringify(request),
-      timeout: CRASH_FLUSH_MILLIS,
-      stdio: ["pipe", "ignore", "ignore"],
-      env: {},
+      onDone: (isSent) => this.#account(items.length, isSent ? undefined : "export_failed"),
     });
-    this.#account(spans.length, result.status === 0 ? undefined : "export_failed");
   }
 
   #account(count: number, lostTo: DropReason | undefined): void {
     if (count === 0) return;
-    const { telemetry } = this.#options;
-    telemetry.received("spans", count);
-    if (lostTo === undefined) telemetry.forwarded("spans", count);
-    else telemetry.dropped("spans", lostTo, count);
+    const { telemetry, signal } = this.#options;
+    telemetry.received(signal, count);
+    if (lostTo === undefined) telemetry.forwarded(signal, count);
+    else telemetry.dropped(signal, lostTo, count);
   }
-}
-
-/** Runs in the child: headers may hold secrets, so they come by standard input. */
-const SEND = `let s="";process.stdin.on("data",d=>s+=d).on("end",()=>{const r=JSON.parse(s);
-fetch(r.url,{method:"POST",headers:r.headers,body:r.body,redirect:"manual"}).then(a=>process.exit(a.ok?0:1),()=>process.exit(1))})`;
-
-function isFailure(span: ReadableSpan): boolean {
-  return span.attributes["error.fingerprint"] !== undefined;
 }

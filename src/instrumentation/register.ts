@@ -45,6 +45,7 @@ function start(current: Runtime): void {
         processors: [current.requestIds, current.errorSpans, current.slowRequests, current.llmSpans],
         redact: (span) => redactSpan(span, current.redaction),
         onExported: (exporter, millis) => metrics.recordExport(exporter, millis),
+        lastRequests: current.lastRequests,
       });
   if (tracing !== undefined) {
     instrumentLibraries({
@@ -58,8 +59,8 @@ function start(current: Runtime): void {
   watchChildren((worker) => onDeadWorker(current, worker));
   watchExit({
     async: async () => {
-      await current.forceFlush();
-      await tracing?.forceFlush();
+      // Both at once: there may be time for one only, and each may wait for an endpoint that hangs.
+      await Promise.all([current.forceFlush(), tracing?.forceFlush()]);
     },
     now(why) {
       flushNow(current, why === "late" ? undefined : tracing, why === "signal" ? "all" : "failures");
@@ -79,7 +80,7 @@ function onUncaught(current: Runtime, tracing: Tracing | undefined, { error, kin
         source: "uncaught",
         handled: false,
         fatal,
-        ...placeOf(scope),
+        ...(scope === undefined ? {} : placeOf(scope)),
         details: { uncaught: kind },
       },
       scope,
@@ -98,42 +99,63 @@ function onUncaught(current: Runtime, tracing: Tracing | undefined, { error, kin
 function onDeadWorker(current: Runtime, worker: DeadWorker): void {
   try {
     const { pid, threadId, error } = worker;
-    const event = current.endpoint.announcedDeath(pid, threadId) ? undefined : recordDeath(current, worker);
+    const scope = waitingScope();
+    const isCounted = current.endpoint.announcedDeath(pid, threadId);
+    const event = isCounted ? undefined : recordDeath(current, worker, scope);
     // Whoever waits for the worker is given this error next, and it is no failure of its own there.
     current.errorSpans.noteCounted(error, event);
+    if (isCounted) markEcho(scope);
   } catch (bug) {
     current.telemetry.internalError("children", bug);
   }
 }
 
-function recordDeath(current: Runtime, worker: DeadWorker): ErrorEvent | undefined {
+/** Of the request or job that started the worker, if that is still under way. */
+function waitingScope(): SpanScope | undefined {
+  const scope = activeScope();
+  return scope?.span.isRecording() ? scope : undefined;
+}
+
+/** For who sees the spans alone: what fails on them next has failed because of an error that is told elsewhere. */
+function markEcho(scope: SpanScope | undefined): void {
+  for (let at = scope; at !== undefined; at = at.parent) at.span.setAttribute("error.origin", "echo");
+}
+
+function recordDeath(current: Runtime, worker: DeadWorker, scope: SpanScope | undefined): ErrorEvent | undefined {
   const how = worker.signal === undefined ? `with code ${worker.exitCode ?? 1}` : `by ${worker.signal}`;
   const error = worker.error === undefined ? undefined : readError(worker.error);
-  return current.recordError(worker.error, {
-    ...(error ?? { type: "WorkerCrash", message: `${worker.kind} ended ${how}` }),
-    source: "process",
-    handled: false,
-    fatal: true,
-    details: {
-      worker: worker.kind,
-      ...(worker.command === "" ? {} : { command: worker.command }),
-      ...(worker.signal === undefined ? {} : { signal: worker.signal }),
-      ...(worker.exitCode === undefined ? {} : { exit_code: worker.exitCode }),
+  return current.recordError(
+    worker.error,
+    {
+      ...(error ?? { type: "WorkerCrash", message: `${worker.kind} ended ${how}` }),
+      ...placeOf(scope),
+      source: "process",
+      handled: false,
+      fatal: true,
+      details: {
+        worker: worker.kind,
+        ...(worker.command === "" ? {} : { command: worker.command }),
+        ...(worker.signal === undefined ? {} : { signal: worker.signal }),
+        ...(worker.exitCode === undefined ? {} : { exit_code: worker.exitCode }),
+      },
     },
-  });
+    scope,
+  );
 }
 
 function flushNow(current: Runtime, tracing: Tracing | undefined, which: "failures" | "all" = "failures"): void {
   try {
     current.flushNow();
-    tracing?.flushNow(which);
+    if (tracing === undefined) return;
+    tracing.flushNow(which);
+    current.lastRequests.send();
   } catch (bug) {
     current.telemetry.internalError("flushNow", bug);
   }
 }
 
 function placeOf(scope: SpanScope | undefined): Partial<RawError> {
-  const context = trace.getActiveSpan()?.spanContext();
+  const context = (scope?.span ?? trace.getActiveSpan())?.spanContext();
   return { traceId: context?.traceId, spanId: context?.spanId, requestId: scope?.requestId };
 }
 

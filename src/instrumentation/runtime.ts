@@ -2,7 +2,7 @@
  * The running engine of this process: one, however many copies of Seismo are loaded, made at first use.
  *
  *   spans ─► span processors ─┐
- *   captureError(), crashes ──┼─► pipeline ─► metrics, journal
+ *   captureError(), crashes ──┼─► pipeline ─► metrics, journal; by OTLP, what no span carries
  */
 
 import type { Cluster } from "node:cluster";
@@ -12,7 +12,8 @@ import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worke
 import { type Config, ConfigError, describeProblems, loadConfig } from "../config";
 import type { ErrorEvent, RawError, RequestRecord, Resource } from "../event";
 import { createJournal } from "../exporter/journal";
-import { createMetrics, type Metrics } from "../exporter/prometheus";
+import type { OtlpLogs } from "../exporter/otlp-logs";
+import { createMetrics, type Metrics, type MetricsSources } from "../exporter/prometheus";
 import { ErrorSpanProcessor, withAdded } from "../processors/error-span-processor";
 import { createFrequency } from "../processors/frequency";
 import { createPipeline, type Pipeline } from "../processors/pipeline";
@@ -23,6 +24,7 @@ import { SlowRequestSpanProcessor } from "../processors/slow-request-span-proces
 import type { SpanScope } from "../processors/span-scope";
 import { createLogWriter, createTelemetry, type Signal, type Telemetry } from "../telemetry";
 import { VERSION } from "../version";
+import { createLastRequests, type LastRequests } from "./last-requests";
 import { LlmSpanProcessor } from "./llm-span-processor";
 import { type MetricsEndpoint, serveMetrics } from "./metrics-endpoint";
 
@@ -38,6 +40,8 @@ export interface Runtime {
   readonly slowRequests: SlowRequestSpanProcessor;
   readonly llmSpans: LlmSpanProcessor;
   readonly endpoint: MetricsEndpoint;
+  /** What flushNow() of this and of the tracing leave to be sent. */
+  readonly lastRequests: LastRequests;
   /** Fills in what the parts leave open and counts the error once. Undefined when it was ignored or counted before. */
   recordError(
     thrown: unknown,
@@ -106,15 +110,19 @@ function createRuntime(): Runtime {
       version: VERSION,
       topGroups: config.metrics.topGroups,
     },
-    { telemetry, requests: () => slowRequests.openRequests(), queues: () => [], waiting: () => waiting() },
+    { telemetry, requests: () => slowRequests.openRequests(), queues: () => queues(), waiting: () => waiting() },
   );
   const endpoint = serveMetrics(config, metrics, telemetry);
   const writes = config.startup.enabled && config.journal.enabled;
   const journal = writes ? createJournal({ ...config.journal, telemetry }) : undefined;
+  const lastRequests = createLastRequests();
+  const logs = startLogExport(config, telemetry, metrics, lastRequests);
+  const queues: MetricsSources["queues"] = () =>
+    logs === undefined ? [] : [{ exporter: logs.name, length: logs.waiting(), capacity: logs.capacity }];
   const pipeline = createPipeline({
     rules: compileRules({ ...config.errors, redaction: config.redaction }),
     frequency: createFrequency(),
-    exporters: journal === undefined ? [metrics] : [metrics, journal],
+    exporters: [metrics, journal, logs].filter((exporter) => exporter !== undefined),
     telemetry,
     nowMillis: Date.now,
     defer: (deliver) => void setImmediate(deliver),
@@ -141,6 +149,7 @@ function createRuntime(): Runtime {
     slowRequests,
     llmSpans: new LlmSpanProcessor(resource.service, metrics.recordLlm),
     endpoint,
+    lastRequests,
     recordError(thrown, parts, scope) {
       const raw: RawError = {
         id: newId(),
@@ -174,6 +183,33 @@ function createRuntime(): Runtime {
       await endpoint.stop();
     },
   };
+}
+
+/** Undefined where nobody said where to. */
+function startLogExport(
+  config: Config,
+  telemetry: Telemetry,
+  metrics: Metrics,
+  lastRequests: LastRequests,
+): OtlpLogs | undefined {
+  const { env, logsEndpoint, sdkDisabled } = config.otel;
+  const exporters = (env["OTEL_LOGS_EXPORTER"] ?? "otlp").split(",").map((name) => name.trim());
+  const isWanted = config.startup.enabled && !sdkDisabled && exporters.includes("otlp");
+  if (!isWanted || logsEndpoint === undefined) return undefined;
+  const protocol = env["OTEL_EXPORTER_OTLP_LOGS_PROTOCOL"] ?? env["OTEL_EXPORTER_OTLP_PROTOCOL"] ?? "http/json";
+  if (protocol !== "http/json" && protocol !== "http/protobuf") {
+    telemetry.log("warning", `errors that no span tells of are not exported: ${protocol} is not OTLP over HTTP`);
+    return undefined;
+  }
+  const { createLogExport } = require("./log-export") as typeof import("./log-export");
+  return createLogExport({
+    config,
+    url: logsEndpoint,
+    protocol,
+    telemetry,
+    lastRequests,
+    onExported: (exporter, millis) => metrics.recordExport(exporter, millis),
+  });
 }
 
 /** Reads the configuration and says what is wrong with it: once, to stderr and the log. */

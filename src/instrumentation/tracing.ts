@@ -20,7 +20,7 @@ import {
   W3CBaggagePropagator,
   W3CTraceContextPropagator,
 } from "@opentelemetry/core";
-import { defaultResource, type Resource as OtelResource, resourceFromAttributes } from "@opentelemetry/resources";
+import type { Resource as OtelResource } from "@opentelemetry/resources";
 import {
   BasicTracerProvider,
   BatchSpanProcessor,
@@ -32,6 +32,8 @@ import type { Config } from "../config";
 import type { Telemetry } from "../telemetry";
 import type { CrashSafeExporter } from "./crash-safe-exporter";
 import { JoinedRequestSpanProcessor } from "./joined-requests";
+import type { LastRequests } from "./last-requests";
+import { otelResource } from "./otel-resource";
 import { recordAll, samplerFrom } from "./record-all-sampler";
 import { RequestIdPropagator } from "./request-id-propagator";
 
@@ -39,8 +41,8 @@ export interface Tracing {
   /** An SDK that the application started itself is in use, not Seismo's. */
   isJoined(): boolean;
   /**
-   * Synchronous and bounded: sends the spans that wait for export. `failures`: only when one of them failed, since
-   * waiting costs a process that just ends more than its last healthy spans are worth.
+   * Synchronous: gives the spans that wait for export to the last requests of this process. `failures`: only when one
+   * of them failed, since waiting costs a process that just ends more than its last healthy spans are worth.
    */
   flushNow(which: "failures" | "all"): void;
   forceFlush(): Promise<void>;
@@ -55,6 +57,7 @@ export interface TracingOptions {
   /** What may leave of a span. */
   readonly redact: (span: ReadableSpan) => ReadableSpan;
   readonly onExported: (exporter: string, durationMillis: number) => void;
+  readonly lastRequests: LastRequests;
 }
 
 export function startTracing(options: TracingOptions): Tracing {
@@ -170,7 +173,7 @@ function drain(batch: SpanProcessor): void {
   void batch.forceFlush().catch(() => {}); // a failed export is counted and logged where it fails
 }
 
-function otlpExporter(options: TracingOptions): CrashSafeExporter | undefined {
+function otlpExporter(options: TracingOptions): CrashSafeExporter<ReadableSpan> | undefined {
   if (!wantsTraces(options.config)) return undefined;
   // Loaded only here: OpenTelemetry's serializers are a third of all that is loaded at start-up.
   const { OTLPTraceExporter } =
@@ -182,27 +185,23 @@ function tracesUrl(config: Config): string {
   return config.otel.tracesEndpoint ?? "http://localhost:4318/v1/traces";
 }
 
-function crashSafe(inner: SpanExporter, options: TracingOptions): CrashSafeExporter {
-  const { config, telemetry, redact, onExported } = options;
+function crashSafe(inner: SpanExporter, options: TracingOptions): CrashSafeExporter<ReadableSpan> {
+  const { config, telemetry, redact, onExported, lastRequests } = options;
   const exporter = require("./crash-safe-exporter") as typeof import("./crash-safe-exporter");
-  return new exporter.CrashSafeExporter({
+  const { JsonTraceSerializer } =
+    require("@opentelemetry/otlp-transformer") as typeof import("@opentelemetry/otlp-transformer");
+  return new exporter.CrashSafeExporter<ReadableSpan>({
+    signal: "spans",
     inner,
     url: tracesUrl(config),
     headers: parseKeyPairsIntoRecord(config.otel.tracesHeaders?.reveal()),
     redact,
+    isFailure: (span) => span.attributes["error.fingerprint"] !== undefined,
+    toJson: (spans) => JsonTraceSerializer.serializeRequest(spans),
+    lastRequests,
     telemetry,
     onExported: (durationMillis) => onExported("otlp", durationMillis),
   });
-}
-
-function otelResource(config: Config): OtelResource {
-  return defaultResource().merge(
-    resourceFromAttributes({
-      "service.instance.id": config.service.worker, // a collector names the worker by it
-      ...config.service.attributes,
-      "service.name": config.service.name,
-    }),
-  );
 }
 
 /** The SDK provider behind the API's proxy, when one is registered. */
@@ -224,7 +223,7 @@ function attachProcessors(provider: TracerProvider, processors: readonly SpanPro
 }
 
 interface Exporting {
-  readonly exporter: CrashSafeExporter;
+  readonly exporter: CrashSafeExporter<ReadableSpan>;
   readonly batch: SpanProcessor;
 }
 

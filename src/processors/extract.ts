@@ -8,23 +8,26 @@
  *          HTTP 4xx / 5xx alone ──────────┤
  *   log    exception.* as attributes ─────┤
  *          event name `….exception` ──────┤
- *          severity ERROR, when asked for ┘
+ *          severity ERROR, when asked for ┤
+ *          an event of Seismo's own ──────┘
  *
  * The forms are those of OpenTelemetry's semantic conventions, exceptions on spans and in logs.
  */
-import type {
-  Attributes,
-  AttributeValue,
-  DatabaseContext,
-  JsonObject,
-  LogRecord,
-  RawError,
-  RecordedException,
-  RequestContext,
-  Resource,
-  Severity,
-  SpanKind,
-  SpanRecord,
+import {
+  type Attributes,
+  type AttributeValue,
+  CARRIED_ATTRIBUTES as CARRIED,
+  type DatabaseContext,
+  type JsonObject,
+  type LogRecord,
+  type RawCause,
+  type RawError,
+  type RecordedException,
+  type RequestContext,
+  type Resource,
+  type Severity,
+  type SpanKind,
+  type SpanRecord,
 } from "../event";
 import { errorType, type ReadError, readError } from "./read-error";
 import { headerName } from "./stack/v8";
@@ -88,6 +91,9 @@ export function extractErrors(span: SpanRecord, around: Surroundings, options: E
  */
 export function extractLogErrors(log: LogRecord, around: Surroundings, options: ExtractOptions): readonly RawError[] {
   const exception = attributeException(log.attributes);
+  if (exception !== undefined && log.attributes[CARRIED.handled] !== undefined) {
+    return [fromCarried(exception, log, around)];
+  }
   const isEvent = log.eventName === "exception" || log.eventName.endsWith(".exception");
   const isErrorLog = options.errorLogs === true && log.severityNumber >= ERROR_SEVERITY;
   return exception === undefined && !isEvent && !isErrorLog ? [] : [fromLog(exception, isEvent, log, around)];
@@ -240,6 +246,74 @@ function fromLog(
   };
   const raw = rawError(fromTexts({ timeUnixMillis, type, message, stack }), seen, attributes, server, around);
   return isFatal ? { ...raw, given: { ...raw.given, severity: raw.given.severity ?? "critical" } } : raw;
+}
+
+/**
+ * An event of another process's Seismo, as it was there: type and stack are as that process read them, and what
+ * no convention has a name for is in attributes of its own. It is trusted no more than what anybody else sends.
+ */
+function fromCarried(exception: AttributeException, log: LogRecord, around: Surroundings): RawError {
+  const carried = log.attributes;
+  const attributes = Object.fromEntries(Object.entries(carried).filter(([key]) => !CARRIED_KEYS.has(key)));
+  const { type = "", message = "", stack } = exception;
+  const error: ReadError = {
+    type,
+    message,
+    stack,
+    causes: causesOf(carried[CARRIED.causes]),
+    properties: objectOf(carried[CARRIED.properties]) ?? {},
+  };
+  const seen: Seen = {
+    source: "log",
+    timeUnixMillis: log.timeUnixMillis,
+    handled: carried[CARRIED.handled] === true,
+    fatal: carried[CARRIED.fatal] === true,
+    traceId: log.traceId,
+    spanId: log.spanId,
+    request: requestContext(attributes),
+    details: objectOf(carried[CARRIED.details]) ?? {},
+  };
+  return {
+    ...rawError(error, seen, attributes, undefined, around),
+    page: text(carried[CARRIED.page]),
+    userContext: objectOf(carried[CARRIED.userContext]),
+    systemContext: objectOf(carried[CARRIED.systemContext]),
+    hardwareContext: objectOf(carried[CARRIED.hardwareContext]),
+  };
+}
+
+const CARRIED_KEYS: ReadonlySet<string> = new Set(Object.values(CARRIED));
+
+function objectOf(json: AttributeValue | undefined): JsonObject | undefined {
+  const value = parsed(json);
+  return isJsonObject(value) ? value : undefined;
+}
+
+function causesOf(json: AttributeValue | undefined): readonly RawCause[] {
+  const list = parsed(json);
+  if (!Array.isArray(list)) return [];
+  return list.filter(isJsonObject).map(({ relation, type, message, stack, properties }) => ({
+    relation: relation === "member" ? "member" : "cause",
+    type: typeof type === "string" ? type : "Error",
+    message: typeof message === "string" ? message : "",
+    stack: typeof stack === "string" ? stack : "",
+    properties: isJsonObject(properties) ? properties : {},
+  }));
+}
+
+/** Undefined for what is no JSON text, or was cut on its way. */
+function parsed(json: AttributeValue | undefined): unknown {
+  if (typeof json !== "string") return undefined;
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined; // the event is worth keeping without it
+  }
+}
+
+/** For what JSON.parse made, where an object can hold nothing but JSON. */
+function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The first number of each range in OpenTelemetry's log data model. */

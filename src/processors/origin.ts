@@ -22,7 +22,7 @@
 import { failureTree, type SpanNode } from "./failure-tree";
 import { detached } from "./memoized";
 import type { OriginFailure } from "./origin-failure";
-import { isNamedAlike, isSameException, isTooLate, passedOn, wraps } from "./passed-on";
+import { isErrorOf, isNamedAlike, isSameException, isTooLate, passedOn, wraps } from "./passed-on";
 
 export interface Decision {
   /** Of the event. */
@@ -284,7 +284,7 @@ function below(failure: OriginFailure, nodes: readonly SpanNode[], at: number): 
       continue;
     }
     for (const by of lower.failures) {
-      const isTwice = isSameException(by, failure) || isNamedAlike(by, failure);
+      const isTwice = isSameException(by, failure) || isNamedAlike(by, failure) || isErrorOf(failure, by);
       if (isTwice && isWithinService(lower, node)) return { origin: "duplicate", by };
       // Of its own service's failures the service itself has judged.
       const isJudged = failure.given?.origin === "root" && by.service === failure.service;

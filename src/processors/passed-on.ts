@@ -22,6 +22,15 @@ export function isNamedAlike({ given }: OriginFailure, upper: OriginFailure): bo
   return given !== undefined && upper.hasOwnException && given.fingerprint === upper.given?.fingerprint;
 }
 
+/**
+ * Drivers keep the Error from their span: it fails by its message alone. Seismo in that process has made one event of it
+ * and the Error, and named only the span above that the Error reached.
+ */
+export function isErrorOf(upper: OriginFailure, call: OriginFailure): boolean {
+  if (call.hasOwnException || call.given !== undefined || call.message === "") return false;
+  return upper.hasOwnException && upper.given?.origin === "root" && upper.message === call.message;
+}
+
 /** The message of one quotes the whole message of the other and adds to it. */
 export function wraps(outer: OriginFailure, inner: OriginFailure): boolean {
   const { message } = inner;

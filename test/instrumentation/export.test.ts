@@ -84,6 +84,46 @@ test("OTEL_TRACES_EXPORTER=none sends nothing to the endpoint that is set", asyn
   assert.deepEqual([sink.requests.length, events.length], [0, 1]);
 });
 
+for (const [what, env] of [
+  ["OTEL_LOGS_EXPORTER=none", { OTEL_LOGS_EXPORTER: "none" }],
+  ["OTEL_SDK_DISABLED=true", { OTEL_SDK_DISABLED: "true" }],
+  ["without an endpoint", undefined],
+] as const) {
+  test(`${what}: errors that no span tells of are counted and not sent`, async () => {
+    const sink = await traceSink();
+    const app = runFixture("capture-and-die.js", { env: env === undefined ? {} : { ...endpoint(sink), ...env } });
+    const { events } = await app.ended();
+    await sink.close();
+    assert.deepEqual([events.length, sink.requests.filter(({ path }) => path === "/v1/logs")], [2, []]);
+  });
+}
+
+test("errors that no span tells of go to an endpoint of their own, with their own headers", async () => {
+  const sink = await traceSink();
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: base } = endpoint(sink);
+  const app = runFixture("capture-and-die.js", {
+    env: { OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: `${base}/errors`, OTEL_EXPORTER_OTLP_LOGS_HEADERS: "x-tenant=shop%207" },
+  });
+  const { code } = await app.ended();
+  await sink.close();
+  assert.equal(code, 1);
+  assert.deepEqual(
+    sink.requests.map(({ path, headers }) => [path, headers["x-tenant"]]),
+    [["/errors", "shop 7"]],
+  );
+});
+
+test("where OTLP goes by gRPC, errors that no span tells of stay, which is said", async () => {
+  const sink = await traceSink();
+  const app = runFixture("capture-and-die.js", {
+    env: { ...endpoint(sink), OTEL_EXPORTER_OTLP_PROTOCOL: "grpc", OTEL_TRACES_EXPORTER: "none" },
+  });
+  const { stderr, events } = await app.ended();
+  await sink.close();
+  assert.deepEqual([events.length, sink.requests.length], [2, 0]);
+  assert.match(stderr, /^seismo: errors that no span tells of are not exported: grpc is not OTLP over HTTP$/m);
+});
+
 for (const protocol of ["http/json", "http/protobuf"]) {
   test(`what the sampler leaves out is not exported, and counted all the same (${protocol})`, async () => {
     const sink = await traceSink();

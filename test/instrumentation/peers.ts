@@ -87,7 +87,7 @@ export function mongoPeer(): Promise<Peer> {
 }
 
 export interface TraceSink extends Peer {
-  /** All spans that came, in order. */
+  /** All spans that came as JSON, in order. */
   readonly spans: readonly SinkSpan[];
   readonly requests: readonly { readonly path: string; readonly headers: IncomingHttpHeaders }[];
 }
@@ -109,8 +109,8 @@ export async function traceSink(status = 200): Promise<TraceSink> {
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       requests.push({ path: request.url ?? "", headers: request.headers });
-      const isJson = request.headers["content-type"] === "application/json";
-      if (isJson) spans.push(...spansOf(JSON.parse(Buffer.concat(chunks).toString())));
+      const isReadable = request.url === "/v1/traces" && request.headers["content-type"] === "application/json";
+      if (isReadable) spans.push(...spansOf(JSON.parse(Buffer.concat(chunks).toString())));
       response.writeHead(status, { "content-type": "application/json" }).end("{}");
     });
   });

@@ -242,6 +242,35 @@ test("an exception of severity FATAL is critical and unhandled, unless its recor
   assert.equal(only(ofLog({ severityNumber: 20, attributes: exception("OSError", "gone") })).given.severity, undefined);
 });
 
+test("an event of another Seismo is read back as it was, and what was damaged on its way is left out", () => {
+  const attributes = {
+    "exception.type": "DeviceError",
+    "exception.message": "too hot",
+    "seismo.handled": false,
+    "seismo.fatal": true,
+    "seismo.page": "/jobs",
+    "seismo.details": '{"job":7,"__proto__":{"polluted":true}}',
+    "seismo.properties": '{"code":"E_HOT"}',
+    "seismo.causes": '[{"relation":"member","type":"E","message":"m","stack":"s","properties":{"n":1}},7,{"type":1}]',
+    "seismo.user_context": "[1]",
+    "seismo.system_context": '{"cut":',
+    "seismo.hardware_context": '{"hardware_type":"GPU"}',
+    "http.request.method": "GET",
+  };
+  const error = only(ofLog({ eventName: "exception", severityNumber: 21, body: "too hot", attributes }));
+  assert.deepEqual([error.handled, error.fatal, error.page, error.given.severity], [false, true, "/jobs", undefined]);
+  assert.deepEqual(Object.keys(error.details), ["job", "__proto__"]);
+  assert.equal("polluted" in {}, false);
+  assert.deepEqual(error.properties, { code: "E_HOT" });
+  assert.deepEqual(error.causes, [
+    { relation: "member", type: "E", message: "m", stack: "s", properties: { n: 1 } },
+    { relation: "cause", type: "Error", message: "", stack: "", properties: {} },
+  ]);
+  assert.deepEqual([error.userContext, error.systemContext], [undefined, undefined]);
+  assert.deepEqual(error.hardwareContext, { hardware_type: "GPU" });
+  assert.deepEqual(Object.keys(error.attributes), ["exception.type", "exception.message", "http.request.method"]);
+});
+
 test("a log record of severity ERROR without an exception is an error only when that is asked for", () => {
   assert.deepEqual(ofLog({ severityNumber: 17, body: "cannot bill" }), []);
   assert.deepEqual(ofLog({ severityNumber: 24, body: "cannot bill" }), []);

@@ -482,6 +482,15 @@ test("what its own service made one event is one, though the exceptions on its s
   );
 });
 
+test("the Error that a driver kept from its span is the same failure on the span above, as its own service has judged", () => {
+  const named = { origin: "root", fingerprint: "00112233445566aa" } as const;
+  const query = bare("query", database({ from: 10, to: 90, parentSpanId: "server", message: "Deadlock found" }));
+  const answer = (message: string): OriginFailure =>
+    thrown("server", "ER_LOCK_DEADLOCK", message, server(500, { given: named }));
+  assert.deepEqual(verdicts([query, answer("Deadlock found")]), { query: "root", server: "duplicate of query" });
+  assert.deepEqual(verdicts([query, answer("the order has no owner")]), { query: "root", server: "root" });
+});
+
 test("a failure that was sent twice is counted once, also after it was decided", () => {
   const judge = createOriginJudge();
   const failure = thrown("first", "Error", "gone", { spanId: "s" });

@@ -1,0 +1,38 @@
+/** The demo's collector: `seismo collect` as anybody runs it, on free ports, in a folder of its own. */
+import { dirname, join } from "node:path";
+import { plainEnvironment, printed, type RunningProcess, startProcess } from "./child-process";
+
+export interface CollectorProcess extends Pick<RunningProcess<unknown>, "pid" | "died" | "stop"> {
+  /** OTLP over HTTP. */
+  readonly otlpUrl: string;
+  readonly metricsUrl: string;
+  readonly journal: string;
+}
+
+/** Waits until it takes OTLP. What it gets it passes on where `SEISMO_FORWARD_…` says, as ever. */
+export async function startCollector(folder: string): Promise<CollectorProcess> {
+  const journal = join(folder, "error_log.jsonl");
+  const forwarding = Object.entries(process.env).filter(([key]) => key.startsWith("SEISMO_FORWARD_"));
+  const { pid, ready, died, stop } = await startProcess({
+    title: "collector",
+    args: [join(dirname(require.resolve("seismo/package.json")), "dist", "cli.js"), "collect"],
+    env: {
+      ...plainEnvironment(),
+      ...Object.fromEntries(forwarding),
+      SEISMO_PORT: "0",
+      SEISMO_OTLP_PORT: "0",
+      SEISMO_SLOW_REQUEST_MS: "300",
+      SEISMO_JOURNAL_PATH: journal,
+      LOG_FILE_PATH: join(folder, "seismo.log"),
+    },
+    folder,
+    whenReady: async ({ stdout }) => {
+      const [otlpUrl, metricsUrl] = await Promise.all([
+        printed(stdout, /^ {2}OTLP\/HTTP +(\S+)$/m),
+        printed(stdout, /^ {2}metrics +(\S+)$/m),
+      ]);
+      return { otlpUrl, metricsUrl };
+    },
+  });
+  return { pid, ...ready, journal, died, stop };
+}
