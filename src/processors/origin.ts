@@ -318,6 +318,7 @@ function compact(failure: OriginFailure): OriginFailure {
     type: shortened(failure.type),
     message: shortened(failure.message),
     frame: shortened(failure.frame),
+    causes: failure.causes.map(({ type, message }) => ({ type: shortened(type), message: shortened(message) })),
     startUnixMillis: finite(failure.startUnixMillis),
     endUnixMillis: finite(failure.endUnixMillis),
     timeUnixMillis: finite(failure.timeUnixMillis),
