@@ -127,12 +127,12 @@ function fromException(exception: RecordedException, span: SpanRecord, around: S
   return assemble(error, exception.timeUnixMillis, span, around);
 }
 
-/** Some instrumentations record a bare text and put the message into the status and the code into `error.type`. */
+/** Some instrumentations record a bare text, without a type, and put the message into the status and the code into `error.type`. */
 function completed(exception: RecordedException, span: SpanRecord): RecordedException {
-  if (exception.stack !== "") return exception;
+  if (exception.stack !== "" || exception.type !== "") return exception;
   return {
     ...exception,
-    type: exception.type !== "" ? exception.type : (text(span.attributes["error.type"]) ?? ""),
+    type: text(span.attributes["error.type"]) ?? "",
     message: span.statusMessage !== "" ? span.statusMessage : exception.message,
   };
 }

@@ -150,6 +150,20 @@ test("an exception has one fingerprint as an event, as attributes and as a log r
   }
 });
 
+test("an exception without a stack keeps its own message, whatever the status of its span says", () => {
+  const recorded = { timeUnixMillis: 1, type: "*errors.errorString", message: "no tea left", stack: "" };
+  const raw = only(ofSpan({ status: "error", statusMessage: "order failed", exceptions: [recorded] }));
+  assert.deepEqual([raw.type, raw.message], ["*errors.errorString", "no tea left"]);
+  const text = { ...recorded, type: "", message: "failed" };
+  const attributes = { "error.type": "ECONNREFUSED" };
+  const named = only(ofSpan({ status: "error", statusMessage: "connect refused", exceptions: [text], attributes }));
+  assert.deepEqual(
+    [named.type, named.message],
+    ["ECONNREFUSED", "connect refused"],
+    "of a bare text the span says more",
+  );
+});
+
 /** What `logger.exception` and a span record of one error in Python, and what its traceback calls it. */
 const PYTHON_ERRORS = [
   { logged: ["OutOfStock", "no tea"], recorded: ["shop.stock.OutOfStock", "no tea"], type: "shop.stock.OutOfStock" },
