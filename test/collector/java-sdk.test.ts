@@ -8,7 +8,7 @@ import { startCollector } from "./running-collector";
 const LIBRARIES = resolve("build", "java");
 const EXAMPLE = resolve("examples", "java");
 const STEPS: readonly Step[] = [
-  { command: "java", args: ["-version"] },
+  { command: "javac", args: ["-version"] },
   {
     command: "mvn",
     args: ["--quiet", "--batch-mode", "dependency:copy-dependencies", `-DoutputDirectory=${LIBRARIES}`],
