@@ -30,6 +30,7 @@ import {
   type SpanRecord,
 } from "../event";
 import { errorType, type ReadError, readError } from "./read-error";
+import { type ToldError, toldErrors } from "./stack";
 import { headerName } from "./stack/v8";
 
 /** Exceptions taken from one span; the SDK itself keeps 128. */
@@ -132,12 +133,12 @@ function fromException(exception: RecordedException, span: SpanRecord, around: S
   return assemble(error, exception.timeUnixMillis, span, around);
 }
 
-/** Some instrumentations record a bare text and put the message into the status and the code into `error.type`. */
+/** Some instrumentations record a bare text, without a type, and put the message into the status and the code into `error.type`. */
 function completed(exception: RecordedException, span: SpanRecord): RecordedException {
-  if (exception.stack !== "") return exception;
+  if (exception.stack !== "" || exception.type !== "") return exception;
   return {
     ...exception,
-    type: exception.type !== "" ? exception.type : (text(span.attributes["error.type"]) ?? ""),
+    type: text(span.attributes["error.type"]) ?? "",
     message: span.statusMessage !== "" ? span.statusMessage : exception.message,
   };
 }
@@ -148,11 +149,38 @@ function completed(exception: RecordedException, span: SpanRecord): RecordedExce
  */
 function fromTexts(exception: RecordedException): ReadError {
   const { type, message, stack } = exception;
+  const told = toldErrors(stack);
+  if (told.length > 0) return fromTold(exception, told);
   const name = headerName(stack) ?? "";
   if (name === "" || name === type || !/^[A-Z0-9_]+$/.test(type)) {
     return { type: type === "" ? "Error" : type, message, stack, causes: [], properties: {} };
   }
   return { type: errorType(name, type), message, stack, causes: [], properties: { code: type } };
+}
+
+/**
+ * Other languages print their errors into the stack, causes and all, and recorders differ in what they say beside it:
+ * Python's logging names no module and gives the first argument for the message (`2` for `[Errno 2] No such file…`), Java's
+ * names a nested class by `$` or by `.`. One error must have one name, whoever tells of it.
+ */
+function fromTold({ type, message, stack }: RecordedException, [own, ...behind]: readonly ToldError[]): ReadError {
+  const named = type.replaceAll("$", ".");
+  const isOwn = own !== undefined && (type === "" || isQualified(named, own.type) || isQualified(own.type, named));
+  const name = isOwn && own.type.length > named.length ? own.type : named;
+  // The stack was cut short, or goes on with notes on the error.
+  const isCut = own !== undefined && (message.startsWith(own.message) || own.message.startsWith(`${message}\n`));
+  return {
+    type: name === "" ? "Error" : name.replace(/^__main__\.(?=.)/, ""),
+    message: isOwn && !isCut ? own.message : message,
+    stack,
+    causes: behind.map((cause) => ({ relation: "cause", ...cause, properties: {} })),
+    properties: {},
+  };
+}
+
+/** `shop.OutOfStock` is `OutOfStock`, and says where it is from. */
+function isQualified(qualified: string, name: string): boolean {
+  return qualified === name || qualified.endsWith(`.${name}`);
 }
 
 /** An exception written as attributes, on a span or a log record. */

@@ -2,7 +2,7 @@
  * What the judge of origins knows about one failure: no more than it compares, made from an event, so that no secret
  * is held longer than the event itself.
  */
-import type { ErrorEvent, ErrorOrigin, LogRecord, SpanKind, SpanRecord } from "../event";
+import type { ErrorEvent, ErrorOrigin, LogRecord, RawCause, SpanKind, SpanRecord } from "../event";
 import { hasException, httpStatus } from "./extract";
 
 export interface OriginFailure {
@@ -29,6 +29,8 @@ export interface OriginFailure {
   readonly message: string;
   /** The innermost in-app frame, `""` when none is known. */
   readonly frame: string;
+  /** Of its exception, the nearest first, as far as the sender tells of them. */
+  readonly causes: readonly Pick<RawCause, "type" | "message">[];
   /** False when only a status, or the severity of a log record, says that it failed. */
   readonly hasOwnException: boolean;
   readonly category: string;
@@ -66,6 +68,9 @@ export function logFailure(event: ErrorEvent, log: LogRecord, place: string): Or
   });
 }
 
+/** Of a longer chain of spans each one is told by the next. */
+const MAX_CAUSES = 4;
+
 /** What a span and a log record each say in their own way. */
 type Seen = Pick<OriginFailure, "signal" | "occurrence" | "traceId" | "spanId" | "parentSpanId" | "kind"> &
   Pick<OriginFailure, "startUnixMillis" | "endUnixMillis">;
@@ -90,6 +95,7 @@ function originFailure(event: ErrorEvent, record: SpanRecord | LogRecord, seen: 
     type: event.type,
     message: event.message,
     frame: frame === undefined ? "" : JSON.stringify([frame.function, frame.file, frame.line, frame.column]),
+    causes: event.causes.slice(0, MAX_CAUSES),
     hasOwnException: hasException(record),
     category: event.classification.category,
     statusCode: httpStatus(record.attributes),

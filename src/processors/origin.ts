@@ -326,6 +326,7 @@ function compact(failure: OriginFailure): OriginFailure {
     type: shortened(failure.type),
     message: shortened(failure.message),
     frame: shortened(failure.frame),
+    causes: failure.causes.map(({ type, message }) => ({ type: shortened(type), message: shortened(message) })),
     hasOwnException: failure.hasOwnException,
     category: failure.category,
     statusCode: failure.statusCode,

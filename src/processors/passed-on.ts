@@ -17,7 +17,7 @@ export function isSameException(one: OriginFailure, other: OriginFailure): boole
   );
 }
 
-/** Seismo in the failing process has made both one event: it knows the causes of an exception, which OTLP does not carry. */
+/** Seismo in the failing process has made both one event: it knows the causes of an exception, which few stacks of OTLP tell. */
 export function isNamedAlike({ given }: OriginFailure, upper: OriginFailure): boolean {
   return given !== undefined && upper.hasOwnException && given.fingerprint === upper.given?.fingerprint;
 }
@@ -31,9 +31,11 @@ export function isErrorOf(upper: OriginFailure, call: OriginFailure): boolean {
   return upper.hasOwnException && upper.given?.origin === "root" && upper.message === call.message;
 }
 
-/** The message of one quotes the whole message of the other and adds to it. */
+/** One names the other as its cause, or its message quotes the whole message of the other and adds to it. */
 export function wraps(outer: OriginFailure, inner: OriginFailure): boolean {
-  const { message } = inner;
+  const { type, message } = inner;
+  if (inner.hasOwnException && outer.causes.some((cause) => cause.type === type && cause.message === message))
+    return true;
   return message.length >= MIN_QUOTE && outer.message.length > message.length && outer.message.includes(message);
 }
 

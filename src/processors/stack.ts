@@ -2,8 +2,10 @@
  * The text of a stack trace becomes frames. Each runtime's format is a family in `stack/`; a family
  * answers [] to text that is not its own, and the first that knows the text decides.
  */
-import type { StackFrame } from "../event";
+import type { RawCause, StackFrame } from "../event";
 import { memoized } from "./memoized";
+import { javaErrors } from "./stack/java";
+import { pythonErrors } from "./stack/python";
 import { parseV8 } from "./stack/v8";
 
 const FAMILIES: readonly ((stack: string) => StackFrame[])[] = [parseV8];
@@ -15,6 +17,15 @@ export function parseStack(stack: string): readonly StackFrame[] {
   if (stack.startsWith("    at ", frames) && frames > 0 && !/^\s*at /.test(stack))
     return parseKnown(stack.slice(frames));
   return parseText(stack);
+}
+
+/** An error as the text of a stack prints it. */
+export type ToldError = Pick<RawCause, "type" | "message" | "stack">;
+
+/** The error whose stack it is, then what caused it, where the language prints that; else empty. At most ten. */
+export function toldErrors(stack: string): readonly ToldError[] {
+  const errors = pythonErrors(stack);
+  return errors.length > 0 ? errors : javaErrors(stack);
 }
 
 function parseText(stack: string): readonly StackFrame[] {

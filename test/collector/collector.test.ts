@@ -18,11 +18,12 @@ import { cannotRunHere } from "../cannot-run-here";
 import { eventually } from "../instrumentation/fixture-app";
 import { exceptionLogBody, hexId, postOtlp, tracesBody } from "./otlp-requests";
 import {
+  counted,
   errorsOf,
   freshFolder,
+  isBalanced,
   journalOf,
   metricsOf,
-  type RunningCollector,
   runCollector,
   samplesOf,
   startCollector,
@@ -35,25 +36,6 @@ const FAILURE = {
   message: "no total",
   stack: "TypeError: no total\n    at total (/srv/shop/cart.js:3:9)",
 };
-
-/** Waits until so many errors are counted, echoes among them. */
-async function counted(collector: RunningCollector, count: number): Promise<Awaited<ReturnType<typeof metricsOf>>> {
-  let found = 0;
-  return eventually(
-    `${count} counted errors`,
-    async () => {
-      const families = await metricsOf(collector);
-      found = total(families, "seismo_errors");
-      return found >= count ? families : undefined;
-    },
-    () => `there are ${found}`,
-  );
-}
-
-async function isBalanced(collector: RunningCollector): Promise<void> {
-  const families = await metricsOf(collector);
-  for (const { labels, value } of samplesOf(families, "seismo_unaccounted")) assert.equal(value, 0, labels["signal"]);
-}
 
 test("it says where it listens, is ready, and ends with 0 when it is told to stop", async (context) => {
   const collector = await startCollector(context);

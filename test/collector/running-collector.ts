@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
 import { type ParsedFamily, type ParsedSample, parseExposition } from "../exporter/parse-exposition";
+import { eventually } from "../instrumentation/fixture-app";
 
 export interface RunningCollector {
   readonly folder: string;
@@ -131,4 +132,24 @@ export function total(
     .filter((sample) => Object.entries(labels).every(([label, value]) => sample.labels[label] === value))
     .filter(({ name: sample }) => !sample.endsWith("_created"))
     .reduce((sum, { value }) => sum + value, 0);
+}
+
+/** Waits until so many errors are counted, echoes among them. */
+export async function counted(collector: RunningCollector, count: number): Promise<Map<string, ParsedFamily>> {
+  let found = 0;
+  return eventually(
+    `${count} counted errors`,
+    async () => {
+      const families = await metricsOf(collector);
+      found = total(families, "seismo_errors");
+      return found >= count ? families : undefined;
+    },
+    () => `there are ${found}`,
+  );
+}
+
+/** Nothing that was received is unaccounted for. */
+export async function isBalanced(collector: RunningCollector): Promise<void> {
+  const families = await metricsOf(collector);
+  for (const { labels, value } of samplesOf(families, "seismo_unaccounted")) assert.equal(value, 0, labels["signal"]);
 }

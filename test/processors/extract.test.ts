@@ -150,6 +150,68 @@ test("an exception has one fingerprint as an event, as attributes and as a log r
   }
 });
 
+test("an exception without a stack keeps its own message, whatever the status of its span says", () => {
+  const recorded = { timeUnixMillis: 1, type: "*errors.errorString", message: "no tea left", stack: "" };
+  const raw = only(ofSpan({ status: "error", statusMessage: "order failed", exceptions: [recorded] }));
+  assert.deepEqual([raw.type, raw.message], ["*errors.errorString", "no tea left"]);
+  const text = { ...recorded, type: "", message: "failed" };
+  const attributes = { "error.type": "ECONNREFUSED" };
+  const named = only(ofSpan({ status: "error", statusMessage: "connect refused", exceptions: [text], attributes }));
+  assert.deepEqual(
+    [named.type, named.message],
+    ["ECONNREFUSED", "connect refused"],
+    "of a bare text the span says more",
+  );
+});
+
+/** What `logger.exception` and a span record of one error in Python, and what its traceback calls it. */
+const PYTHON_ERRORS = [
+  { logged: ["OutOfStock", "no tea"], recorded: ["shop.stock.OutOfStock", "no tea"], type: "shop.stock.OutOfStock" },
+  { logged: ["OutOfStock", "no tea"], recorded: ["__main__.OutOfStock", "no tea"], type: "OutOfStock" },
+  { logged: ["KeyError", "price"], recorded: ["KeyError", "'price'"], type: "KeyError" },
+  { logged: ["OSError", "2"], recorded: ["OSError", "[Errno 2] No such file"], type: "OSError" },
+] as const;
+
+test("an error of Python has one name and one message, whether a span or a logger tells of it", () => {
+  for (const { logged, recorded, type } of PYTHON_ERRORS) {
+    const message = recorded[1];
+    const last = `${type}: ${message}\n`;
+    const stack = `Traceback (most recent call last):\n  File "/srv/shop.py", line 3, in buy\n    buy()\n${last}`;
+    const fromSpan = only(
+      ofSpan({ exceptions: [{ timeUnixMillis: 1, type: recorded[0], message: recorded[1], stack }] }),
+    );
+    const fromLog = only(ofLog({ attributes: exception(...logged, stack) }));
+    for (const raw of [fromSpan, fromLog]) assert.deepEqual([raw.type, raw.message, raw.stack], [type, message, stack]);
+    assert.equal(fingerprintOf(fromLog), fingerprintOf(fromSpan));
+  }
+});
+
+test("what stands beside a stack is believed where the stack says less, or speaks of another error", () => {
+  const python = (last: string): string => `Traceback (most recent call last):\n  File "a.py", line 1, in b\n${last}`;
+  for (const [type, message, stack] of [
+    ["shop.OutOfStock", "no tea left", python("OutOfStock: no te")],
+    ["OutOfStock", "no tea", python("OutOfStock: no tea\nAsk for coffee.\n")],
+    ["Custom", "what it means", python("KeyError: 'tea'\n")],
+    ["shop.Odd", "no tea", "odd, as its toString() says\n\tat shop.Stock.take(Stock.java:1)"],
+  ] as const) {
+    const raw = only(ofLog({ attributes: exception(type, message, stack) }));
+    assert.deepEqual([raw.type, raw.message], [type, message]);
+  }
+});
+
+test("a nested class of Java has one name, and an error knows the causes that its stack prints", () => {
+  const stack =
+    "shop.Stock$Empty: no tea\n\tat shop.Stock.take(Stock.java:1)\nCaused by: java.io.IOException: gone\n\t... 1 more\n";
+  for (const type of ["shop.Stock$Empty", "shop.Stock.Empty"]) {
+    const raw = only(ofSpan({ attributes: exception(type, "no tea", stack) }));
+    assert.equal(raw.type, "shop.Stock.Empty");
+    assert.deepEqual(
+      raw.causes.map((cause) => [cause.relation, cause.type, cause.message]),
+      [["cause", "java.io.IOException", "gone"]],
+    );
+  }
+});
+
 test("the exception event of a client groups by its peer, as the client's span does", () => {
   const attributes = {
     ...exception("ECONNREFUSED", "refused", "Error: refused\n    at f (/app/src/pay.js:3:1)"),

@@ -36,6 +36,7 @@ function bare(id: string, given: Given = {}): OriginFailure {
     type: "Error",
     message: "",
     frame: "",
+    causes: [],
     hasOwnException: false,
     category: "application_error",
     statusCode: undefined,
@@ -357,6 +358,17 @@ test("the same type and message thrown anew elsewhere is an echo, not a duplicat
     ]),
     { upper: "echo of lower", lower: "root" },
   );
+});
+
+test("a failure that names another below as its cause is its echo, whatever it says itself", () => {
+  const cause = { type: "ConnectException", message: "refused" };
+  const lower = thrown("charge", cause.type, cause.message, { parentSpanId: "pay", to: 50 });
+  const upper = (causes: OriginFailure["causes"]): OriginFailure => thrown("pay", "PaymentError", "sorry", { causes });
+  assert.deepEqual(verdicts([lower, upper([{ type: "Retry", message: "3 times" }, cause])]), {
+    charge: "root",
+    pay: "echo of charge",
+  });
+  assert.deepEqual(verdicts([lower, upper([{ ...cause, message: "reset" }])]), { charge: "root", pay: "root" });
 });
 
 test("the same exception is a duplicate also where one of the spans has no stack of it", () => {
