@@ -8,7 +8,7 @@ for (const logger of ["pino", "winston"]) {
     assert.equal((await app.fetch(`/log/${logger}?caught`)).status, 200);
     assert.equal((await app.fetch(`/log/${logger}`)).status, 500);
     // pino writes on its own time, and what it has not written when a signal ends the process is lost.
-    await eventually("both errors in the log", () => app.stdout().match(/the request failed.*\n/g)?.[1]);
+    await eventually("all lines of the requests", () => app.stdout().match(/"trace_id".*\n/g)?.[3]);
     const { events, stdout } = await app.stop();
     assert.deepEqual(
       events.map((event) => [event.error_message, event.origin]),
