@@ -54,7 +54,7 @@ export function createJournal(options: JournalOptions): Journal {
 
   function write(events: readonly ErrorEvent[]): readonly ExportResult[] {
     if (append(file, events.map((event) => `${journalLine(event)}\n`).join(""))) {
-      syncTimer ??= setTimeout(() => void sync(), SYNC_INTERVAL_MILLIS).unref();
+      syncTimer ??= setTimeout(() => void commit(), SYNC_INTERVAL_MILLIS).unref();
       return events.map(() => ACCEPTED);
     }
     return events.map((event) =>
@@ -67,13 +67,9 @@ export function createJournal(options: JournalOptions): Journal {
     telemetry.logLimited("error", "journal:sync", `cannot sync ${file.path}: ${error.message}`);
   }
 
-  async function sync(): Promise<void> {
+  const commit = groupCommit(async () => {
     clearTimeout(syncTimer);
     syncTimer = undefined;
-    report(await file.sync());
-  }
-
-  const commit = groupCommit(async () => {
     const error = await file.sync();
     report(error);
     return error;
@@ -94,10 +90,12 @@ export function createJournal(options: JournalOptions): Journal {
       return results;
     },
     flushNow: () => report(file.syncNow()),
-    forceFlush: sync,
+    async forceFlush() {
+      await commit();
+    },
     async shutdown() {
       isShutDown = true;
-      await sync();
+      await commit();
       file.close();
       fallback?.close();
     },

@@ -22,8 +22,9 @@ export interface PatternRules {
  * Hiding twice changes nothing.
  */
 export function hideSecrets(text: string, rules: PatternRules, end: number = text.length): string {
-  if (nextAnchor(text, 0) === text.length && !text.includes("%")) return text.slice(0, end);
-  let safe = hideOnce(text, rules, end);
+  const first = nextAnchor(text, 0);
+  if (first === text.length && !text.includes("%")) return text.slice(0, end);
+  let safe = hideOnce(text, rules, end, first);
   // What is hidden can uncover more: a private key inside a password inside a URL. Each pass leaves less to hide.
   for (let pass = 1, before = text.slice(0, end); safe !== before && pass < MAX_PASSES; pass++) {
     before = safe;
@@ -37,8 +38,8 @@ const MAX_PASSES = 5;
 const MAX_DECODINGS = 3;
 
 /** Searches the text as it stands, and decoded for as long as it is URL-encoded. */
-function hideOnce(text: string, rules: PatternRules, end: number): string {
-  const secrets = findSecrets(text, rules);
+function hideOnce(text: string, rules: PatternRules, end: number, first = 0): string {
+  const secrets = findSecrets(text, rules, first);
   let decoded = decodePercent(text);
   for (let level = 1; decoded !== undefined && level <= MAX_DECODINGS; level++) {
     const { origins } = decoded;
@@ -145,9 +146,10 @@ interface Search {
   pemEnd: number;
 }
 
-function findSecrets(text: string, rules: PatternRules): Span[] {
+/** Nothing can begin before `first`. */
+function findSecrets(text: string, rules: PatternRules, first = 0): Span[] {
   const search: Search = { text, rules, secrets: [], wordEnd: 0, pemEnd: -1 };
-  for (let at = nextAnchor(text, 0); at < text.length; at = nextAnchor(text, at))
+  for (let at = nextAnchor(text, first); at < text.length; at = nextAnchor(text, at))
     at = look(search, anchorAt(text, at), at);
   return search.secrets;
 }
