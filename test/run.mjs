@@ -1,16 +1,16 @@
 // Runs all compiled tests with Node's runner, which does not expand globs on every version that is supported.
-// `node test/run.mjs processors/redact` runs the files whose path contains that text.
+// `node test/run.mjs processors/redact receiver` runs the files whose path contains one of these texts.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
-const wanted = process.argv[2] ?? "";
+const wanted = process.argv.slice(2);
 const files = readdirSync("build/test", { recursive: true })
   .map((file) => join("build/test", file))
-  .filter((file) => file.endsWith(".test.js") && file.includes(wanted))
+  .filter((file) => file.endsWith(".test.js") && (wanted.length === 0 || wanted.some((text) => file.includes(text))))
   .sort();
 if (files.length === 0) {
-  console.error(`no test file contains "${wanted}"`);
+  console.error(`no test file contains ${wanted.join(" or ")}`);
   process.exit(1);
 }
 // Two at once: the machine has two cores at least, and the tests start servers and browsers of their own.

@@ -13,6 +13,7 @@
  *
  * The forms are those of OpenTelemetry's semantic conventions, exceptions on spans and in logs.
  */
+import { emptyBag } from "../bag";
 import {
   type Attributes,
   type AttributeValue,
@@ -466,7 +467,7 @@ function peerOf(attributes: Attributes): string | undefined {
 }
 
 function headersOf(attributes: Attributes): JsonObject | undefined {
-  const headers: { [name: string]: string } = Object.create(null);
+  const headers = emptyBag<string>();
   let found = false;
   for (const key of Object.keys(attributes)) {
     if (!key.startsWith("http.request.header.")) continue;

@@ -2,6 +2,7 @@
  * Reads a thrown value, whatever it is: null, a frozen object, a proxy whose traps throw, a cyclic cause chain.
  * Every property access is guarded, every walk is bounded; nothing here throws or runs for long.
  */
+import { emptyBag } from "../bag";
 import type { JsonObject, JsonValue, RawCause } from "../event";
 
 /** A thrown value in words. The texts may hold secrets. */
@@ -141,7 +142,7 @@ interface Budget {
 }
 
 function copyFields(source: object, keys: readonly string[], budget: Budget): JsonObject {
-  const copy: { [key: string]: JsonValue } = Object.create(null);
+  const copy = emptyBag<JsonValue>();
   for (const key of keys) {
     const value = toJson(read(source, key), budget);
     if (value !== undefined) copy[key] = value;

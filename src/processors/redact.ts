@@ -5,6 +5,7 @@
  *   by key    { "password": … }, attributes, headers       sensitive-keys.ts
  *   by value  any text at all: messages, stacks, URLs      secret-patterns.ts
  */
+import { emptyBag } from "../bag";
 import type {
   Attributes,
   AttributeValue,
@@ -86,7 +87,7 @@ export function redact(raw: RawError, rules: RedactionRules): RedactedError {
     values === undefined ? undefined : boundedBag(pass, field, values);
   const { resource, request, database, given } = raw;
 
-  const safe: RawError = {
+  const limited: Omit<RedactedError, typeof redacted> = {
     id: raw.id,
     source: raw.source,
     origin: raw.origin,
@@ -146,9 +147,9 @@ export function redact(raw: RawError, rules: RedactionRules): RedactedError {
           boundedText(pass, "given", part, MAX_VALUE_LENGTH),
         ),
     },
+    truncated: [...truncated], // last: by now every field was gone through
   };
-  // The brand has no value: this function, where every field was gone through, is its only source.
-  const limited: Omit<RedactedError, typeof redacted> = { ...safe, truncated: [...truncated] };
+  // The brand has no value: this function is its only source.
   return limited as RedactedError;
 }
 
@@ -284,7 +285,7 @@ function copyAttributes(
   step: TextStep,
   cutList: (list: AttributeList) => AttributeList = (list) => list,
 ): Attributes {
-  const copy: { [key: string]: AttributeValue } = Object.create(null);
+  const copy = emptyBag<AttributeValue>();
   for (const key of keys) {
     const plan = planOf(key, rules);
     const value = attributes[key];
@@ -314,7 +315,7 @@ interface Copying extends Pass {
 }
 
 function copyObject(copying: Copying, source: JsonObject, depth: number): JsonObject {
-  const copy: { [key: string]: JsonValue } = Object.create(null);
+  const copy = emptyBag<JsonValue>();
   const label = ownText(source, "name") ?? ownText(source, "key");
   for (const key of Object.keys(source)) {
     if (copying.nodes-- <= 0) {

@@ -5,6 +5,7 @@
  *
  * A time that is written as a bare number has gone through a double: it is exact to 256 ns. Senders write strings.
  */
+import { emptyBag } from "../bag";
 import type { Attributes, LogRecord, RecordedException, SpanRecord } from "../event";
 import { jsonFault } from "./json-shape";
 import { type LogBatch, MalformedOtlpError, type ReceivedLog, type ReceivedSpan, type TraceBatch } from "./otlp-batch";
@@ -253,7 +254,7 @@ function readItems(fields: Fields, at: At, budget: ValueBudget): OpenValue {
 }
 
 function readEntries(fields: Fields, at: At, budget: ValueBudget): OpenValue {
-  const entries: { [key: string]: OpenValue } = Object.create(null);
+  const entries = emptyBag<OpenValue>();
   eachOf(fields, "values", at, (entry, entryAt) => {
     const entryFields = asFields(entry, entryAt);
     if (!takeInner(budget)) return;

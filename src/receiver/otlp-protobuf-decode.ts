@@ -3,6 +3,7 @@
  * a message in several parts (which are merged), of several values the last. What is decoded here has been scanned
  * before: it is well formed and not nested too deeply.
  */
+import { emptyBag } from "../bag";
 import type { Attributes, LogRecord, RecordedException, SpanRecord } from "../event";
 import { createTextReader } from "./known-bytes";
 import { ANY_VALUE, EVENT, KEY_VALUE, LOG, SPAN, STATUS, VALUES } from "./otlp-protobuf-scan";
@@ -254,7 +255,7 @@ function addEntries(
   before: OpenValue | undefined,
   budget: ValueBudget,
 ): OpenValue {
-  const entries: { [key: string]: OpenValue } = isEntries(before) ? before : Object.create(null);
+  const entries = isEntries(before) ? before : emptyBag<OpenValue>();
   eachField(bytes, from, end, (tag, at, stop) => {
     if (tag !== VALUES || !takeInner(budget)) return;
     entries[decodeKey(bytes, at, stop)] = decodeValue(bytes, at, stop, budget, MAX_INNER_TEXT_LENGTH) ?? null;

@@ -4,6 +4,7 @@
  *
  *   AnyValue ──► JsonValue ──► AttributeValue     plain values and lists of them as they are, structures as JSON text
  */
+import { emptyBag } from "../bag";
 import type { Attributes, AttributeValue, RecordedException, SpanKind, SpanRecord } from "../event";
 
 /** Attributes kept of one item; the keys that Seismo decides by are kept beyond it. */
@@ -78,7 +79,7 @@ export function recordedException(attributes: Attributes, nanos: bigint, endNano
 }
 
 export function openAttributes(): OpenAttributes {
-  return { values: Object.create(null), count: 0 };
+  return { values: emptyBag(), count: 0 };
 }
 
 /** Whether a value under this key would be kept. Saves reading those that would not. */

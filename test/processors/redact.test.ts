@@ -150,7 +150,7 @@ test("users add keys, and show keys whose values are still searched", () => {
   });
 });
 
-test("attributes without secrets are the same object, others a copy without a prototype", () => {
+test("attributes without secrets are the same object, others a copy that inherits nothing", () => {
   const healthy: Attributes = {
     "http.route": "/orders/:id",
     "url.path": "/orders/5",
@@ -159,7 +159,7 @@ test("attributes without secrets are the same object, others a copy without a pr
   assert.equal(redactAttributes(healthy, rules), healthy);
   const safe = redactAttributes({ "http.request.header.cookie": ["a=b"], "url.query": "key=abc&page=2" }, rules);
   assert.deepEqual(plain(safe), { "http.request.header.cookie": "[REDACTED]", "url.query": "key=[REDACTED]&page=2" });
-  assert.equal(Object.getPrototypeOf(safe), null);
+  assert.equal("toString" in safe, false);
 });
 
 test("a URL keeps its host, path and harmless parameters", () => {

@@ -1,4 +1,5 @@
 /** What a batch must hold, said plainly over fully decoded messages. */
+import { emptyBag } from "../../src/bag";
 import type {
   Attributes,
   AttributeValue,
@@ -155,7 +156,7 @@ function expectedResource(attributes: Attributes): ReceivedSpan["resource"] {
 
 /** Within the limits alone; what goes over them has tests of its own. */
 function expectedAttributes(entries: unknown): Attributes {
-  const attributes: { [key: string]: AttributeValue } = Object.create(null);
+  const attributes = emptyBag<AttributeValue>();
   for (const entry of list(entries)) {
     const value = attributeValue(plain(entry["value"]));
     if (value !== undefined) attributes[String(entry["key"] ?? "")] = value;
@@ -184,7 +185,7 @@ function plain(value: unknown): unknown {
     case "arrayValue":
       return list(message(member)["values"]).map((item) => plain(item) ?? null);
     case "kvlistValue": {
-      const entries: { [key: string]: unknown } = Object.create(null);
+      const entries = emptyBag<unknown>();
       for (const entry of list(message(member)["values"])) {
         entries[String(entry["key"] ?? "")] = plain(entry["value"]) ?? null;
       }
