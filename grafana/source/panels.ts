@@ -240,7 +240,10 @@ function over(
     .targets(queries.map(ranged))
     .legend(legend(queries.length > 1 || /by \(\w/.test(queries[0]?.expr ?? "") ? calculations : []))
     .tooltip(
-      new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Multi).sort(common.SortOrder.Descending),
+      new common.VizTooltipOptionsBuilder()
+        .mode(common.TooltipDisplayMode.Multi)
+        .sort(common.SortOrder.Descending)
+        .hideZeros(true),
     )
     .showPoints(common.VisibilityMode.Never)
     .spanNulls(false)

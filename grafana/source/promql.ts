@@ -48,14 +48,16 @@ export function countPerStep(selector: string, by: readonly string[]): string {
 
 /**
  * By how much a rare counter rose within the time range, for an instant query. Counts series that ended within it, too,
- * as those of a replaced instance. `increase()` extrapolates to the ends of the range, so large counts are about right;
- * a series that is born and restarted within it counts its smaller beginning, since no function gives the first.
+ * as those of a replaced instance. Whole numbers, but for series that were restarted: `increase()` extrapolates to the
+ * ends of the range. One that was born and restarted within it begins with the smaller value, as nothing gives the first.
  */
 export function countInRange(selector: string, by: readonly string[]): string {
-  const first = `min_over_time(${selector}[$__range]) unless ${before(selector, "$__range")}`;
-  // The label keeps first values apart from increases, so that `or` takes both and `sum` adds them.
+  const inRange = `${selector}[$__range]`;
+  const rise = `(max_over_time(${inRange}) - min_over_time(${inRange}) and resets(${inRange}) == 0)`;
+  const first = `min_over_time(${inRange}) unless ${before(selector, "$__range")}`;
+  // The label keeps first values apart from rises, so that `or` takes both and `sum` adds them.
   const firsts = `label_replace(${first}, "first", "yes", "", "")`;
-  return `sum by (${by.join(", ")}) (increase(${selector}[$__range]) or ${firsts})`;
+  return `sum by (${by.join(", ")}) (${rise} or increase(${inRange}) or ${firsts})`;
 }
 
 /** Of the series of a gauge, those that were not there before: what has just begun. */

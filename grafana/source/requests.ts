@@ -171,7 +171,7 @@ export function requests(options: DashboardOptions): dashboard.Dashboard {
                       unit: "s",
                       decimals: 2,
                     },
-                    { title: "Requests", expr: inRange(count), unit: "short", decimals: 0 },
+                    { title: "Requests", expr: countInRange(count, route), unit: "short", decimals: 0 },
                     {
                       title: "Failed",
                       expr: share(failed, count, route, "$__range"),

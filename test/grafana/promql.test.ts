@@ -23,12 +23,13 @@ test("a first error counts, in the range and in its step, and never again", (con
   ]);
 });
 
-test("what rose, rose by whole numbers in each step", (context) => {
-  const series = [{ series: SERIES, values: "5x120 7x120" }];
+test("what rose, rose by whole numbers, in each step and in the range", (context) => {
+  const series = [{ series: SERIES, values: "5x300 7x120" }];
   const step = countPerStep("errors_total", ["job"]);
   promtoolTest(context, series, [
-    { expr: step, at: "31m", value: 2 },
-    { expr: step, at: "32m", value: 0 },
+    { expr: countInRange("errors_total", ["job"]), at: "80m", value: 2 },
+    { expr: step, at: "76m", value: 2 },
+    { expr: step, at: "77m", value: 0 },
   ]);
 });
 
@@ -38,6 +39,11 @@ test("a restart loses nothing that was counted after it", (context) => {
     { expr: countPerStep("errors_total", ["job"]), at: "91m", value: 1 },
     { expr: `round(${countInRange("errors_total", ["job"])})`, at: "2h", value: 1 },
   ]);
+});
+
+test("a series that is a minute old counts what it counted, not what it might have", (context) => {
+  const series = [{ series: SERIES, values: "_x230 1 4 4 6x10" }];
+  promtoolTest(context, series, [{ expr: countInRange("errors_total", ["job"]), at: "59m", value: 6 }]);
 });
 
 test("scrapes that fail make no errors", (context) => {
