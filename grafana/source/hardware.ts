@@ -3,7 +3,7 @@ import { createDashboard, type DashboardOptions } from "./frame";
 import { bars, lines, numberPanel, type Panel, type Steps, tablePanel } from "./panels";
 import { countInRange, countPerStep } from "./promql";
 import { processMemory } from "./shared-panels";
-import { ANY_IS_CRITICAL, CPU_STEPS, DISK_STEPS, MEMORY_STEPS } from "./thresholds";
+import { ANY_IS_CRITICAL, CPU_STEPS, DISK_STEPS, GPU_STEPS, MEMORY_STEPS } from "./thresholds";
 
 /** The machines under the errors: processor, memory, disk, GPUs. */
 export function hardware(options: DashboardOptions): dashboard.Dashboard {
@@ -150,7 +150,8 @@ export function hardware(options: DashboardOptions): dashboard.Dashboard {
               lines(
                 {
                   title: "GPU temperature",
-                  description: "Of each device, as the last error of its worker reported it.",
+                  description:
+                    "Of each device, as the last error of its worker reported it. Above 85 °C is a warning, above 90 °C critical.",
                   unit: "celsius",
                   noValue: "No error has reported a GPU",
                 },
@@ -160,6 +161,7 @@ export function hardware(options: DashboardOptions): dashboard.Dashboard {
                     legend: "{{worker}} {{device}}",
                   },
                 ],
+                GPU_STEPS,
               ),
             ],
             [

@@ -53,6 +53,7 @@ export function numberPanel(text: PanelText, expr: string, steps: Steps): Panel 
   return described(new stat.PanelBuilder(), text)
     .withTarget(instant({ expr }, 0).format(prometheus.PromQueryFormat.TimeSeries))
     .thresholds(thresholds(steps))
+    .colorScheme(colours(dashboard.FieldColorModeId.Thresholds))
     .colorMode(common.BigValueColorMode.Value)
     .graphMode(common.BigValueGraphMode.None)
     .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(["lastNotNull"]))
@@ -70,13 +71,17 @@ export function lines(text: PanelText, queries: readonly Query[], steps?: Steps)
 
 /** Whole things that happened in each step, stacked; the legend has the sum over the time range. */
 export function bars(text: PanelText, queries: readonly Query[]): timeseries.PanelBuilder {
-  return over(new timeseries.PanelBuilder(), text, queries, ["sum"])
-    .drawStyle(common.GraphDrawStyle.Bars)
-    .stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal))
-    .lineWidth(0)
-    .fillOpacity(80)
-    .decimals(0)
-    .interval(SHORTEST_BAR);
+  return (
+    over(new timeseries.PanelBuilder(), text, queries, ["sum"])
+      .drawStyle(common.GraphDrawStyle.Bars)
+      .stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal).group("A"))
+      // A value is the count of the step that ends at it.
+      .barAlignment(common.BarAlignment.Before)
+      .lineWidth(0)
+      .fillOpacity(80)
+      .decimals(0)
+      .interval(SHORTEST_BAR)
+  );
 }
 
 /** Horizontal bars, one for each value of a label, stacked by severity. The query counts `by (label, severity)`. */
@@ -144,6 +149,7 @@ export function tablePanel(text: PanelText, { labels, values, sortBy }: Columns)
       },
     })
     .sortBy([new common.TableSortByFieldStateBuilder().displayName(sortBy).desc(true)])
+    .colorScheme(colours(dashboard.FieldColorModeId.Thresholds))
     .filterable(true)
     .cellHeight(common.TableCellHeight.Sm);
   for (const { name, width, link } of labels) {
@@ -172,7 +178,7 @@ export function stateLanes(text: PanelText, query: Query, states: readonly State
   return described(new statetimeline.PanelBuilder(), text)
     .withTarget(ranged(query, 0))
     .mappings(mappings(states))
-    .colorScheme(new dashboard.FieldColorBuilder().mode(dashboard.FieldColorModeId.Thresholds))
+    .colorScheme(colours(dashboard.FieldColorModeId.Thresholds))
     .thresholds(thresholds([NEUTRAL]))
     .showValue(common.VisibilityMode.Never)
     .mergeValues(true)
@@ -245,6 +251,7 @@ function over(
         .sort(common.SortOrder.Descending)
         .hideZeros(true),
     )
+    .colorScheme(colours(dashboard.FieldColorModeId.PaletteClassicByName))
     .showPoints(common.VisibilityMode.Never)
     .spanNulls(false)
     .axisSoftMin(0);
@@ -280,6 +287,10 @@ function legend(calculations: readonly string[]): common.VizLegendOptionsBuilder
   return calculations.length === 0
     ? base.displayMode(common.LegendDisplayMode.List).calcs([])
     : base.displayMode(common.LegendDisplayMode.Table).calcs([...calculations]);
+}
+
+function colours(mode: dashboard.FieldColorModeId): dashboard.FieldColorBuilder {
+  return new dashboard.FieldColorBuilder().mode(mode);
 }
 
 function thresholds([color, ...steps]: Steps): dashboard.ThresholdsConfigBuilder {

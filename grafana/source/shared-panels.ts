@@ -11,7 +11,7 @@ export function groupsTable({ select }: Promql): Panel {
     {
       title: "Most frequent groups",
       description:
-        "Kinds of failure by how often they happened within the time range; a click on a fingerprint opens its live page. Failures of callers (echoes) count as well. About a hundred groups have a series of their own, the rest is not listed.",
+        "Kinds of failure by how often they happened within the time range; a click on a fingerprint opens its live page. Counts echoes and every worker and severity. About a hundred groups have a series of their own, the rest is not listed.",
       unit: "short",
       noValue: "No errors",
     },

@@ -16,10 +16,12 @@ export const TOKENS_STEPS: Steps = [GOOD, [3_500, WARNING], [5_000, CRITICAL]];
 export const CPU_STEPS: Steps = [GOOD, [75, WARNING], [90, CRITICAL]];
 export const MEMORY_STEPS: Steps = [GOOD, [80, WARNING], [95, CRITICAL]];
 export const DISK_STEPS: Steps = [GOOD, [95, CRITICAL]];
+/** Degrees Celsius. */
+export const GPU_STEPS: Steps = [GOOD, [85, WARNING], [90, CRITICAL]];
 /** Share of a queue that is full. */
 export const QUEUE_STEPS: Steps = [GOOD, [0.8, WARNING], [1, CRITICAL]];
 /** Seconds since a worker gave a sign of life. */
-export const SILENCE_STEPS: Steps = [GOOD, [300, WARNING]];
+export const SILENCE_STEPS: Steps = [GOOD, [600, WARNING]];
 /** For what must be 0. */
 export const ANY_IS_CRITICAL: Steps = [GOOD, [1, CRITICAL]];
 export const ANY_IS_WARNING: Steps = [GOOD, [1, WARNING]];
