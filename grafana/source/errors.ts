@@ -1,9 +1,8 @@
 import type * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
 import { createDashboard, type DashboardOptions } from "./frame";
-import { bars, coloured, severityBars } from "./panels";
+import { bars, coloured, SEVERITY_COLOURS, severityBars } from "./panels";
 import { countInRange, countPerStep, type Filter } from "./promql";
 import { groupsTable } from "./shared-panels";
-import { SEVERITY_COLOURS } from "./thresholds";
 
 /** What kinds of errors there are, and where they come from. */
 export function errors(options: DashboardOptions): dashboard.Dashboard {

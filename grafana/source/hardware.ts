@@ -66,7 +66,7 @@ export function hardware(options: DashboardOptions): dashboard.Dashboard {
               12,
               bars(
                 {
-                  title: "Hardware faults",
+                  title: "Hardware faults by kind",
                   description:
                     "What errors reported of hardware that is not well, by its kind and status. The legend sums up the time range.",
                   unit: "short",

@@ -129,7 +129,7 @@ export function health(options: DashboardOptions): dashboard.Dashboard {
               12,
               bars(
                 {
-                  title: "Dropped",
+                  title: "Dropped by reason",
                   description:
                     "What was lost, by signal and reason. Duplicates are not lost: the same failure was told twice.",
                   unit: "short",
@@ -214,7 +214,7 @@ export function health(options: DashboardOptions): dashboard.Dashboard {
               8,
               bars(
                 {
-                  title: "Series overflow",
+                  title: "Series overflow by metric",
                   description:
                     "Which metric reached a cap. Its sums stay right, but some of its values are called other.",
                   unit: "short",

@@ -87,7 +87,7 @@ export function llm(options: DashboardOptions): dashboard.Dashboard {
               12,
               bars(
                 {
-                  title: "Tokens",
+                  title: "Tokens by model",
                   description:
                     "By model and direction: input is what was sent, output what came back. The legend sums up the time range.",
                   unit: "short",
@@ -100,7 +100,7 @@ export function llm(options: DashboardOptions): dashboard.Dashboard {
               12,
               lines(
                 {
-                  title: "Tokens per call",
+                  title: "Tokens per call by model",
                   description: "Mean of each model. Above 3,500 is a warning, above 5,000 critical.",
                   unit: "short",
                   noValue: "No calls",

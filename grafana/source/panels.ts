@@ -40,6 +40,11 @@ export const INFO = "blue";
 export const WARNING = "orange";
 export const CRITICAL = "red";
 export const NEUTRAL = "text";
+export const SEVERITY_COLOURS: readonly (readonly [severity: string, colour: string])[] = [
+  ["critical", CRITICAL],
+  ["warning", WARNING],
+  ["info", INFO],
+];
 
 // biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana puts the value in
 export const DATASOURCE: common.DataSourceRef = { type: "prometheus", uid: "${datasource}" };
@@ -86,7 +91,7 @@ export function bars(text: PanelText, queries: readonly Query[]): timeseries.Pan
 
 /** Horizontal bars, one for each value of a label, stacked by severity. The query counts `by (label, severity)`. */
 export function severityBars(text: PanelText, label: string, expr: string): Panel {
-  return described(new barchart.PanelBuilder(), text)
+  const panel = described(new barchart.PanelBuilder(), text)
     .withTarget(instant({ expr }, 0).format(prometheus.PromQueryFormat.Table))
     .withTransformation({
       id: "groupingToMatrix",
@@ -97,10 +102,8 @@ export function severityBars(text: PanelText, label: string, expr: string): Pane
     .showValue(common.VisibilityMode.Auto)
     .xTickLabelMaxLength(24)
     .legend(legend([]))
-    .decimals(0)
-    .overrideByName("critical", fixed(CRITICAL))
-    .overrideByName("warning", fixed(WARNING))
-    .overrideByName("info", fixed(INFO));
+    .decimals(0);
+  return coloured(panel, SEVERITY_COLOURS);
 }
 
 /** A row for each set of labels, a column for each query. */
@@ -212,10 +215,10 @@ export function heatmapPanel(text: PanelText, expr: string): Panel {
 }
 
 /** Series that have the same colour everywhere, by their names. */
-export function coloured(
-  panel: timeseries.PanelBuilder,
+export function coloured<B extends { overrideByName(name: string, to: dashboard.DynamicConfigValue[]): B }>(
+  panel: B,
   colours: readonly (readonly [name: string, colour: string])[],
-): timeseries.PanelBuilder {
+): B {
   for (const [name, colour] of colours) panel.overrideByName(name, fixed(colour));
   return panel;
 }
@@ -244,17 +247,16 @@ function over(
 ): timeseries.PanelBuilder {
   return described(panel, text)
     .targets(queries.map(ranged))
-    .legend(legend(queries.length > 1 || /by \(\w/.test(queries[0]?.expr ?? "") ? calculations : []))
-    .tooltip(
-      new common.VizTooltipOptionsBuilder()
-        .mode(common.TooltipDisplayMode.Multi)
-        .sort(common.SortOrder.Descending)
-        .hideZeros(true),
-    )
+    .legend(legend(calculations))
+    .tooltip(allAtOnce())
     .colorScheme(colours(dashboard.FieldColorModeId.PaletteClassicByName))
     .showPoints(common.VisibilityMode.Never)
     .spanNulls(false)
     .axisSoftMin(0);
+}
+
+function allAtOnce(): common.VizTooltipOptionsBuilder {
+  return new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Multi).sort(common.SortOrder.Descending);
 }
 
 function dataLink({ title, url, newTab }: Link): Record<string, unknown> {

@@ -43,8 +43,3 @@ export const STATUS_COLOURS: readonly (readonly [status: string, color: string])
   ["4xx", WARNING],
   ["5xx", CRITICAL],
 ];
-export const SEVERITY_COLOURS: readonly (readonly [severity: string, color: string])[] = [
-  ["critical", CRITICAL],
-  ["warning", WARNING],
-  ["info", INFO],
-];

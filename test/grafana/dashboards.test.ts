@@ -155,9 +155,10 @@ test("promtool can parse every query", (context) => {
   assert.match(stdout, new RegExp(`${queries.length} rules found`));
 });
 
-test("panels fill the grid without overlaps, wide enough to be read at 1,280 pixels", () => {
+test("panels have their own ids and titles, and fill the grid without overlaps, wide enough to be read at 1,280 pixels", () => {
   for (const { uid, panels: own } of dashboards) {
     assert.equal(new Set(own.map(({ id }) => id)).size, own.length, uid);
+    assert.equal(new Set(own.map(({ title }) => title)).size, own.length, uid);
     const taken = new Map<string, string>();
     for (const { title, gridPos } of own) {
       assert.ok(gridPos.w >= 4 && gridPos.x + gridPos.w <= 24 && gridPos.h >= 4, `${uid} "${title}"`);
