@@ -171,6 +171,11 @@ export function createMetrics(
     "service",
     "category",
   ]);
+  const regressedGroups = counter(
+    "regressed_error_groups_total",
+    "Known error groups that came back after a long silence.",
+    ["service", "category"],
+  );
   const occurrences = counter(
     "error_group_occurrences_total",
     "Errors by group: the most frequent groups, the rest as other.",
@@ -380,6 +385,7 @@ export function createMetrics(
       .at([from.service, from.worker, category, group, event.type, severity, event.origin])
       .inc(1, errorExemplar(event));
     if (event.recurrence.isNew) newGroups.at([from.service, category]).inc(1);
+    if (event.recurrence.isRegressed) regressedGroups.at([from.service, category]).inc(1);
     countOccurrence(event, category, now);
 
     rate.at([from.service]).record(time, now);

@@ -121,7 +121,7 @@ function createRuntime(): Runtime {
     logs === undefined ? [] : [{ exporter: logs.name, length: logs.waiting(), capacity: logs.capacity }];
   const pipeline = createPipeline({
     rules: compileRules({ ...config.errors, redaction: config.redaction }),
-    frequency: createFrequency(),
+    frequency: createFrequency({ regressedAfterHours: config.errors.regressedAfterHours }),
     exporters: [metrics, journal, logs].filter((exporter) => exporter !== undefined),
     telemetry,
     nowMillis: Date.now,

@@ -18,6 +18,7 @@ const CONTRACT: Readonly<Record<string, readonly [type: string, labels: string]>
   error_rate: ["gauge", "service"],
   error_groups: ["gauge", "service severity"],
   new_error_groups_total: ["counter", "service category"],
+  regressed_error_groups_total: ["counter", "service category"],
   error_group_occurrences_total: ["counter", "service fingerprint category"],
   http_request_duration_seconds: ["histogram", "service method route status_class"],
   slow_requests_total: ["counter", "service method route"],
@@ -132,7 +133,7 @@ test("an error moves the metrics that speak of it", async () => {
   const metrics = metricsWith();
   const event = errorEvent({
     rating: { severity: "critical", reasons: ["fatal"] },
-    recurrence: { isNew: true, lastHour: 1, last6Hours: 1, last24Hours: 1 },
+    recurrence: { isNew: true, isRegressed: false, lastHour: 1, last6Hours: 1, last24Hours: 1 },
     timeUnixMillis: NOW - 1_500,
   });
   assert.deepEqual(metrics.export([event]), [{ status: "accepted" }]);
@@ -155,6 +156,17 @@ test("an error moves the metrics that speak of it", async () => {
   assert.equal(sampleWith(families, "seismo_error_groups", { severity: "info" }).value, 0);
   assert.equal(only(families, "seismo_worker_status").value, 2);
   assert.equal(only(families, "seismo_worker_last_error_timestamp_seconds").value, (NOW - 1_500) / 1_000);
+});
+
+test("a group that comes back is counted as such, and not as new", async () => {
+  const metrics = metricsWith();
+  const recurrence = { isNew: false, isRegressed: true, lastHour: 1, last6Hours: 1, last24Hours: 1 };
+  metrics.export([errorEvent({ recurrence }), errorEvent()]);
+  const families = await scrape(metrics);
+  const sample = only(families, "seismo_regressed_error_groups");
+  assert.deepEqual(sample.labels, { service: "shop", category: "application_error" });
+  assert.equal(sample.value, 1);
+  assert.equal(total(families, "seismo_new_error_groups"), 0);
 });
 
 test("a process without errors says 0, so that it differs from one that is not there", async () => {
