@@ -72,7 +72,7 @@ export function createCollector(config: Config): Collector {
   const metrics: Metrics = createMetrics(
     {
       prefix: config.metrics.prefix,
-      resource: { ...COLLECTOR, worker: config.service.worker },
+      resource: { ...COLLECTOR, environment: config.service.environment, worker: config.service.worker },
       maxLabelValues: config.metrics.maxLabelValues,
       maxSeries: config.metrics.maxSeries,
       defaultMetrics: config.metrics.nodeMetrics,
@@ -214,7 +214,10 @@ export function createCollector(config: Config): Collector {
 }
 
 /** What the collector's own metrics are labelled with. */
-const COLLECTOR: Pick<Resource, "service"> = { service: "seismo-collector" };
+const COLLECTOR: Pick<Resource, "service" | "serviceVersion"> = {
+  service: "seismo-collector",
+  serviceVersion: VERSION,
+};
 const MAX_TAIL_BYTES = 16_777_216;
 const DECIDE_INTERVAL_MILLIS = 250;
 /** Of the time to stop, for the last sync. */

@@ -110,7 +110,13 @@ function createRuntime(): Runtime {
       version: VERSION,
       topGroups: config.metrics.topGroups,
     },
-    { telemetry, requests: () => slowRequests.openRequests(), queues: () => queues(), waiting: () => waiting() },
+    {
+      telemetry,
+      requests: () => slowRequests.openRequests(),
+      queues: () => queues(),
+      waiting: () => waiting(),
+      fallbackLines: () => journal?.fallbackLines ?? 0,
+    },
   );
   const endpoint = serveMetrics(config, metrics, telemetry);
   const writes = config.startup.enabled && config.journal.enabled;

@@ -14,6 +14,7 @@ import { OTLPTraceExporter as ProtobufTraceExporter } from "@opentelemetry/expor
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { LoggerProvider, SimpleLogRecordProcessor } from "@opentelemetry/sdk-logs";
 import { BasicTracerProvider, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
+import { VERSION } from "../../src/version";
 import { cannotRunHere } from "../cannot-run-here";
 import { eventually } from "../instrumentation/fixture-app";
 import { exceptionLogBody, hexId, postOtlp, tracesBody } from "./otlp-requests";
@@ -210,6 +211,46 @@ test("a report by REST is journaled, counted, and feeds the metrics of worker an
   assert.equal(total(families, "seismo_worker_cpu_percent", { worker: "lab-7" }), 42);
   assert.equal(total(families, "seismo_gpu_temperature_celsius", { worker: "lab-7", device: "0" }), 96);
   await isBalanced(collector);
+});
+
+test("whoever sends anything is seen: its release, and when its worker last gave a sign of life", async (context) => {
+  const collector = await startCollector(context);
+  const begun = Date.now() / 1_000;
+  const healthy = tracesBody([
+    { service: "shop", worker: "shop-1", version: "4.2.0", spans: [{}] },
+    { service: "shop", worker: "shop-2", version: "4.2.0", spans: [{}] },
+    { service: "till", spans: [] },
+  ]);
+  assert.equal(await postOtlp(collector.otlpUrl, healthy), 200);
+  assert.equal(await postOtlp(collector.otlpUrl, healthy.slice(1)), 400);
+  assert.equal(await postOtlp(collector.otlpUrl, exceptionLogBody("mail", "E", "x"), "/v1/logs"), 200);
+  const report = await fetch(`${collector.apiUrl}/api/report-error`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ service: "lab", worker_id: "lab-7", message: "the lens is dirty" }),
+  });
+  assert.equal(report.status, 200);
+  const families = await metricsOf(collector);
+  const releases = samplesOf(families, "seismo_service_info").map(({ labels, value }) => {
+    assert.equal(value, 1);
+    return [labels["service"], labels["service_version"], labels["environment"]];
+  });
+  assert.deepEqual(releases, [
+    ["seismo-collector", VERSION, ""],
+    ["shop", "4.2.0", ""],
+    ["mail", "", ""],
+    ["lab", "", ""],
+  ]);
+  const workers = samplesOf(families, "seismo_worker_last_seen_timestamp_seconds").map(({ labels, value }) => {
+    assert.ok(value >= begun - 1 && value <= Date.now() / 1_000 + 1, `${value}`);
+    return labels["worker"];
+  });
+  assert.deepEqual(workers.slice(1), ["shop-1", "shop-2", "unknown", "lab-7"]);
+  const memory = samplesOf(families, "seismo_process_resident_memory_bytes");
+  assert.deepEqual(
+    memory.map(({ labels }) => labels["service"]),
+    ["seismo-collector"],
+  );
 });
 
 test("what is malformed is refused whole: nothing of it is counted or kept, and the next request works", async (context) => {

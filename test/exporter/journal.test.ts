@@ -249,6 +249,7 @@ test("on a full disk one plain line goes to the fallback file, and the log says 
     assert.equal(journal.export([errorEvent({ message: `line ${i}\nforged\u001b[2J` })])[0]?.status, "accepted");
   }
   assert.equal(lines(fallbackPath).length, 3);
+  assert.equal(journal.fallbackLines, 3);
   assert.match(
     lines(fallbackPath)[0] ?? "",
     /^2023-11-14T22:13:20.000Z warning application_error service=shop worker=worker-1 .*TypeError: line 0\\nforged\\u001b\[2J$/,
