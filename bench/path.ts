@@ -149,7 +149,7 @@ function stepsOf({ make }: SampleError): readonly Case[] {
     return { safe, frames, classification, id: name.id };
   };
   const frequency = createFrequency();
-  const recurrence = { isNew: false, lastHour: 3, last6Hours: 3, last24Hours: 3 };
+  const recurrence = { isNew: false, isRegressed: false, lastHour: 3, last6Hours: 3, last24Hours: 3 };
   let now = Date.now();
   return [
     each("readError", withReadStack, readError),

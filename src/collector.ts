@@ -12,7 +12,7 @@ import { createHeldEvents } from "./collector/held-events";
 import { createIngest } from "./collector/ingest";
 import { createMemoryGuard } from "./collector/memory-guard";
 import type { Config } from "./config";
-import type { Resource } from "./event";
+import type { EventSummary, Resource } from "./event";
 import { openDiskQueue } from "./exporter/disk-queue";
 import { renderExposition } from "./exporter/exposition";
 import { createJournal } from "./exporter/journal";
@@ -61,7 +61,7 @@ export function createCollector(config: Config): Collector {
   });
   const token = security.token?.reveal();
   const newId = (): string => randomUUID();
-  const frequency = createFrequency();
+  const frequency = createFrequency({ regressedAfterHours: config.errors.regressedAfterHours });
   const judge = createOriginJudge({ holdMillis: config.origin.holdMillis });
   const journal = createJournal({
     path: config.journal.path,
@@ -72,7 +72,7 @@ export function createCollector(config: Config): Collector {
   const metrics: Metrics = createMetrics(
     {
       prefix: config.metrics.prefix,
-      resource: { ...COLLECTOR, worker: config.service.worker },
+      resource: { ...COLLECTOR, environment: config.service.environment, worker: config.service.worker },
       maxLabelValues: config.metrics.maxLabelValues,
       maxSeries: config.metrics.maxSeries,
       defaultMetrics: config.metrics.nodeMetrics,
@@ -99,9 +99,7 @@ export function createCollector(config: Config): Collector {
   /** What the predecessor had written and not counted is counted now, as roots: who could tell more is gone. */
   function takeOver(): void {
     const { events, unjudged, corrupt } = readJournalTail(config.journal.path, MAX_TAIL_BYTES);
-    for (const { fingerprint, timeUnixMillis } of events) {
-      if (timeUnixMillis > Date.now() - DAY_MILLIS) frequency.record(fingerprint.id, timeUnixMillis);
-    }
+    for (const { fingerprint, millis } of inOrderOfTime(events, Date.now())) frequency.record(fingerprint, millis);
     const uncounted = unjudged === 0 ? [] : events.slice(-unjudged);
     telemetry.received("errors", uncounted.length + corrupt);
     for (const { status } of metrics.export(uncounted)) {
@@ -216,12 +214,27 @@ export function createCollector(config: Config): Collector {
 }
 
 /** What the collector's own metrics are labelled with. */
-const COLLECTOR: Pick<Resource, "service"> = { service: "seismo-collector" };
-const DAY_MILLIS = 86_400_000;
+const COLLECTOR: Pick<Resource, "service" | "serviceVersion"> = {
+  service: "seismo-collector",
+  serviceVersion: VERSION,
+};
 const MAX_TAIL_BYTES = 16_777_216;
 const DECIDE_INTERVAL_MILLIS = 250;
 /** Of the time to stop, for the last sync. */
 const RESERVED_MILLIS = 1_000;
+
+/** When each group was seen, the earliest first: what the clocks of many senders disagree by must not add up. */
+function inOrderOfTime(
+  events: readonly EventSummary[],
+  nowMillis: number,
+): readonly { readonly fingerprint: string; readonly millis: number }[] {
+  return events
+    .map(({ fingerprint, timeUnixMillis }) => ({
+      fingerprint: fingerprint.id,
+      millis: Math.min(timeUnixMillis, nowMillis),
+    }))
+    .sort((one, other) => one.millis - other.millis);
+}
 
 interface Forwarding {
   readonly forwarder: Forwarder;

@@ -91,6 +91,7 @@ export interface Config {
     readonly httpClientErrors: boolean;
     readonly errorLogs: boolean;
     readonly recurringAfter: number;
+    readonly regressedAfterHours: number;
     readonly ignore: readonly RuleMatch[];
     readonly categories: readonly CategoryRule[];
     readonly severities: readonly SeverityRule[];

@@ -247,6 +247,8 @@ export interface Fingerprint {
 export interface Recurrence {
   /** Never seen before by this process. */
   readonly isNew: boolean;
+  /** Known, and silent for long (`errors.regressed_after_hours`) until now. */
+  readonly isRegressed: boolean;
   readonly lastHour: number;
   readonly last6Hours: number;
   readonly last24Hours: number;
@@ -274,13 +276,13 @@ export type EventSummary = Pick<
 > & {
   readonly classification: Pick<Classification, "group" | "category">;
   readonly fingerprint: Pick<Fingerprint, "id">;
-  readonly recurrence: Pick<Recurrence, "isNew">;
+  readonly recurrence: Pick<Recurrence, "isNew" | "isRegressed">;
   readonly rating: Pick<SeverityRating, "severity">;
 };
 
 /** Lets go of all but what counting needs, for events that wait to be counted. */
 export function summaryOf(event: EventSummary): EventSummary {
-  const { classification, resource } = event;
+  const { classification, recurrence, resource } = event;
   return {
     id: event.id,
     timeUnixMillis: event.timeUnixMillis,
@@ -292,7 +294,7 @@ export function summaryOf(event: EventSummary): EventSummary {
     hardwareContext: event.hardwareContext,
     classification: { group: classification.group, category: classification.category },
     fingerprint: { id: event.fingerprint.id },
-    recurrence: { isNew: event.recurrence.isNew },
+    recurrence: { isNew: recurrence.isNew, isRegressed: recurrence.isRegressed },
     rating: { severity: event.rating.severity },
   };
 }

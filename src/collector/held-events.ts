@@ -47,12 +47,14 @@ export function createHeldEvents(options: HeldEventsOptions): HeldEvents {
   const pending = new Map<string, EventSummary>();
   const written = createWrittenRun();
   const echoes = createBoundedSet(MAX_ECHOES);
-  /** Fingerprints of which a first event was seen and none was counted: that may be a duplicate. */
+  /** Fingerprints that are new, or have regressed, and of which none was counted yet: the first event may be a duplicate. */
   const fresh = createBoundedSet(MAX_FRESH);
+  const regressed = createBoundedSet(MAX_FRESH);
 
   function countNow(event: EventSummary, origin: ErrorOrigin): void {
-    const isNew = fresh.delete(event.fingerprint.id);
-    const [result] = metrics.export([{ ...event, origin, recurrence: { isNew } }]);
+    const { id } = event.fingerprint;
+    const recurrence = { isNew: fresh.delete(id), isRegressed: regressed.delete(id) };
+    const [result] = metrics.export([{ ...event, origin, recurrence }]);
     if (result?.status === "accepted") telemetry.kept("errors");
     else telemetry.dropped("errors", "internal_error");
   }
@@ -76,6 +78,7 @@ export function createHeldEvents(options: HeldEventsOptions): HeldEvents {
   function noteNew(event: EventSummary): void {
     telemetry.received("errors");
     if (event.recurrence.isNew) fresh.add(event.fingerprint.id);
+    if (event.recurrence.isRegressed) regressed.add(event.fingerprint.id);
   }
 
   return {

@@ -113,6 +113,7 @@ export function createIngest(options: IngestOptions): Ingest {
   }
 
   function countBatch(batch: Batch): void {
+    for (const sender of batch.senders) metrics.recordSeen(sender);
     if (batch.signal !== "traces") return;
     for (const group of batch.requests) {
       metrics.recordRequests(group, slowThreshold(slow, group.method, group.route));
@@ -155,6 +156,7 @@ export function createIngest(options: IngestOptions): Ingest {
       if (event === undefined) return { status: "ignored" };
       const error = await write([event]);
       if (error !== undefined) return { status: "unavailable", reason: NOT_WRITTEN };
+      metrics.recordSeen(event.resource);
       held.count(event);
       return { status: "accepted", fingerprint: event.fingerprint.id };
     },

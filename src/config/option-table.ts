@@ -438,6 +438,13 @@ export const TABLE: Table = {
       fallback: 5,
       about: "This often within an hour, an `info` becomes a `warning`.",
     },
+    regressedAfterHours: {
+      ...whole("hours", 1, 8_760),
+      key: "errors.regressed_after_hours",
+      env: "SEISMO_REGRESSED_AFTER_HOURS",
+      fallback: 24,
+      about: "A known group that comes again after so long a silence has regressed.",
+    },
     ignore: {
       ...objects("{ type, message, service, category, attributes }", matchSchema),
       key: "errors.ignore",

@@ -13,7 +13,7 @@ import {
   type CounterFamily,
   type Exemplar,
   type GaugeFamily,
-  type GaugeMerge,
+  type GaugeInGroup,
   type HistogramFamily,
   OTHER,
 } from "./metric-family";
@@ -62,6 +62,8 @@ export interface GaugeSeries {
 }
 export interface BoundedGauge {
   at(values: readonly string[]): GaugeSeries;
+  /** These alone are its series from now on; the earlier ones come first when a cap is hit. Where some become one, the greatest value stands. */
+  replace(points: readonly { readonly labels: readonly string[]; readonly value: number }[]): void;
   snapshot(): GaugeFamily;
 }
 
@@ -120,8 +122,8 @@ export function createBoundedCounter(config: MetricConfig & { readonly exemplars
   };
 }
 
-export function createBoundedGauge(config: MetricConfig & { readonly merge: GaugeMerge }): BoundedGauge {
-  const { name, help, labelNames, merge, collect } = config;
+export function createBoundedGauge(config: MetricConfig & GaugeInGroup): BoundedGauge {
+  const { name, help, labelNames, merge, lastingMillis, collect } = config;
   const metric = new Gauge(promOptions(config));
   const index = createSeriesIndex(config, (labels) => {
     const promLabels = labelObject(labelNames, labels);
@@ -137,9 +139,20 @@ export function createBoundedGauge(config: MetricConfig & { readonly merge: Gaug
   });
   return {
     at: index.at,
+    replace(points) {
+      index.clear();
+      metric.reset();
+      const greatest = new Map<GaugeSeries, number>();
+      for (const { labels, value } of points) {
+        const series = index.at(labels);
+        greatest.set(series, Math.max(value, greatest.get(series) ?? value));
+      }
+      for (const [series, value] of greatest) series.set(value);
+    },
     snapshot() {
       collect?.();
-      return { name, help, labelNames, type: "gauge", merge, series: [...index.all()].map(({ point }) => point) };
+      const series = [...index.all()].map(({ point }) => point);
+      return { name, help, labelNames, type: "gauge", merge, lastingMillis, series };
     },
   };
 }
@@ -319,6 +332,7 @@ interface Node<S> {
 interface SeriesIndex<S> {
   at(values: readonly string[]): S;
   remove(values: readonly string[]): S | undefined;
+  clear(): void;
   all(): Iterable<S>;
 }
 
@@ -393,6 +407,12 @@ function createSeriesIndex<S>(config: MetricConfig, make: (labels: readonly stri
       root = { next: new Map(), hit: undefined };
       hits = 0;
       return one;
+    },
+    clear() {
+      series.clear();
+      for (const values of admitted) values?.clear();
+      root = { next: new Map(), hit: undefined };
+      hits = 0;
     },
     all: () => series.values(),
   };

@@ -78,7 +78,7 @@ export function readJournalLine(line: string): JournalEntry | undefined {
       hardwareContext: contextOf(record["hardware_context"]),
       classification: { group, category: textOf(record["error_category"]) },
       fingerprint: { id: textOf(record["fingerprint"]) },
-      recurrence: { isNew: recurrence["is_new"] === true },
+      recurrence: { isNew: recurrence["is_new"] === true, isRegressed: recurrence["is_regressed"] === true },
       rating: { severity },
     },
   };
@@ -157,6 +157,7 @@ function toRecord(event: ErrorEvent): JournalRecord {
     fatal: event.fatal,
     recurrence: {
       is_new: recurrence.isNew,
+      is_regressed: recurrence.isRegressed,
       last_1h: recurrence.lastHour,
       last_6h: recurrence.last6Hours,
       last_24h: recurrence.last24Hours,

@@ -32,6 +32,8 @@ export interface JournalOptions extends AppendFileOptions {
 export interface Journal extends ErrorExporter {
   /** Resolves when all that was written before is on the disk; the error says that it may not be. Callers share a sync. */
   commit(): Promise<Error | undefined>;
+  /** Lines that went to the fallback file. */
+  readonly fallbackLines: number;
   /** Writes a judgement; what could not be written is judged anew after a restart. */
   judge(judgement: Judgement): void;
 }
@@ -44,6 +46,7 @@ export function createJournal(options: JournalOptions): Journal {
   const fallback = fallbackPath === undefined ? undefined : createAppendFile({ ...options, path: fallbackPath });
   let syncTimer: NodeJS.Timeout | undefined;
   let isShutDown = false;
+  let fallbackLines = 0;
 
   function append(to: AppendFile, lines: string): boolean {
     const result = to.append(lines);
@@ -57,9 +60,11 @@ export function createJournal(options: JournalOptions): Journal {
       syncTimer ??= setTimeout(() => void commit(), SYNC_INTERVAL_MILLIS).unref();
       return events.map(() => ACCEPTED);
     }
-    return events.map((event) =>
-      fallback !== undefined && append(fallback, `${plainLine(event)}\n`) ? ACCEPTED : FAILED,
-    );
+    return events.map((event) => {
+      if (fallback === undefined || !append(fallback, `${plainLine(event)}\n`)) return FAILED;
+      fallbackLines += 1;
+      return ACCEPTED;
+    });
   }
 
   function report(error: Error | undefined): void {
@@ -78,6 +83,9 @@ export function createJournal(options: JournalOptions): Journal {
   return {
     name: "journal",
     commit,
+    get fallbackLines() {
+      return fallbackLines;
+    },
     judge(judgement) {
       append(file, `${judgementLine(judgement, Date.now())}\n`);
     },

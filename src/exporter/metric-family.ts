@@ -33,11 +33,15 @@ export interface HistogramPoint extends Series {
   readonly exemplars: readonly (Exemplar | null)[];
 }
 
-/**
- * How the gauges of several processes become one. Counters and histograms add up. `lasting` is the greatest, too, and
- * stands for a while after its process is gone.
- */
-export type GaugeMerge = "sum" | "max" | "lasting" | "distinct";
+/** How the gauges of several processes become one. Counters and histograms add up. */
+export type GaugeMerge = "sum" | "max" | "distinct";
+
+/** What becomes of a gauge where there are several processes. */
+export interface GaugeInGroup {
+  readonly merge: GaugeMerge;
+  /** How long it stands after its process is gone; without it not at all. */
+  readonly lastingMillis?: number | undefined;
+}
 
 interface Family {
   readonly name: string;
@@ -48,9 +52,8 @@ export interface CounterFamily extends Family {
   readonly type: "counter";
   readonly series: readonly CounterPoint[];
 }
-export interface GaugeFamily extends Family {
+export interface GaugeFamily extends Family, GaugeInGroup {
   readonly type: "gauge";
-  readonly merge: GaugeMerge;
   readonly series: readonly GaugePoint[];
 }
 export interface HistogramFamily extends Family {
@@ -85,7 +88,7 @@ export function mergeFamily(
     case "counter":
       return { ...first, series: combine(seriesOf(parts, "counter"), bound, addCounters) };
     case "gauge": {
-      const add = { sum: addGauges, max: maxGauges, lasting: maxGauges, distinct: uniteGauges }[first.merge];
+      const add = { sum: addGauges, max: maxGauges, distinct: uniteGauges }[first.merge];
       return { ...first, series: combine(seriesOf(parts, "gauge"), bound, add) };
     }
     case "histogram":
@@ -98,11 +101,11 @@ export function withoutGauges(families: Iterable<MetricFamilySnapshot>): MetricF
   return [...families].filter((family) => family.type !== "gauge");
 }
 
-/** What stays of a process that has just gone: its lasting gauges too, unless they say that nothing was wrong. */
-export function withLastWords(families: Iterable<MetricFamilySnapshot>): MetricFamilySnapshot[] {
+/** What stays of a process that went so long ago: its lasting gauges too, unless they say that nothing was wrong. */
+export function withLastWords(families: Iterable<MetricFamilySnapshot>, goneMillis: number): MetricFamilySnapshot[] {
   return [...families].flatMap((family): MetricFamilySnapshot[] => {
     if (family.type !== "gauge") return [family];
-    if (family.merge !== "lasting") return [];
+    if (goneMillis >= (family.lastingMillis ?? 0)) return [];
     return [{ ...family, series: family.series.filter(({ value }) => value !== 0) }];
   });
 }
@@ -212,7 +215,8 @@ function isFamily(value: unknown): value is MetricFamilySnapshot {
       );
     case "gauge":
       return (
-        ["sum", "max", "lasting", "distinct"].includes(String(value["merge"])) &&
+        ["sum", "max", "distinct"].includes(String(value["merge"])) &&
+        (value["lastingMillis"] === undefined || isCount(value["lastingMillis"])) &&
         every(
           (point) =>
             Number.isFinite(point["value"]) &&

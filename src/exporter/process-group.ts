@@ -9,7 +9,7 @@
  *
  * The first process makes the folder and hands the path of the socket on in its environment. What the members count is
  * added up (metric-family.ts). The counts of a member that is gone stay, so that no counter falls; its gauges go, those
- * that say how it fared five minutes later.
+ * that say how it fared and when it was there a while later.
  * Lines of JSON; anybody who can open the folder is this user.
  */
 import { randomUUID } from "node:crypto";
@@ -333,8 +333,6 @@ export function joinProcessGroup(options: GroupMemberOptions): GroupMember {
 const MAX_MEMBERS = 256;
 const ANNOUNCEMENT_MILLIS = 60_000;
 const MAX_GONE = 64;
-/** As long as a critical error keeps the status of a living process. */
-const LAST_WORDS_MILLIS = 5 * 60_000;
 const MAX_FOLDED = 10_000;
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 const COLLECT_TIMEOUT_MILLIS = 1_000;
@@ -363,8 +361,7 @@ function newMember(nowMillis: number): MemberState {
 
 function familiesOf({ socket, goneMillis, families }: MemberState, nowMillis: number): Families {
   if (socket !== undefined) return families;
-  const isLongGone = nowMillis - goneMillis >= LAST_WORDS_MILLIS;
-  return byName(isLongGone ? withoutGauges(families.values()) : withLastWords(families.values()));
+  return byName(withLastWords(families.values(), nowMillis - goneMillis));
 }
 
 function absorb(member: MemberState, { sequence, families }: FamiliesMessage): void {

@@ -34,7 +34,8 @@ import {
 } from "./bounded-metric";
 import { createDefaultMetrics } from "./default-metrics";
 import { hardwareFaults, utilization } from "./hardware-context";
-import { type GaugeMerge, type MetricFamilySnapshot, OTHER } from "./metric-family";
+import { createLastSeen } from "./last-seen";
+import { type GaugeInGroup, type GaugeMerge, type MetricFamilySnapshot, OTHER } from "./metric-family";
 import { createDistinctWindow, createTimeWindow, type DistinctWindow, type TimeWindow } from "./time-window";
 import { createTopGroups } from "./top-groups";
 
@@ -60,7 +61,12 @@ export interface MetricsSources {
   readonly telemetry: Telemetry;
   /** Of this process; a collector has none. */
   requests?(): { readonly inFlight: number; readonly stuck: number };
+  /** Events; of a queue on disk, bytes. */
   queues(): readonly { readonly exporter: string; readonly length: number; readonly capacity: number }[];
+  /** Lines that went to the journal's fallback file; without a journal there are none. */
+  fallbackLines?(): number;
+  /** Default: of this process. */
+  residentBytes?(): number;
   /** Of a collector alone. */
   collector?(): CollectorCounts;
   /** What was received and is not yet kept, forwarded or dropped. */
@@ -83,6 +89,8 @@ export type OperationChange =
 export interface Metrics extends ErrorExporter {
   /** Of events, what is counted is enough. */
   export(events: readonly EventSummary[]): readonly ExportResult[];
+  /** A sign of life of a worker, and of the release that it runs. This process gives its own. */
+  recordSeen(resource: Resource): void;
   recordRequest(request: RequestRecord): void;
   /** Counts as many requests at once; over `slowMillis` they are slow. */
   recordRequests(group: RequestGroup, slowMillis: number): void;
@@ -130,11 +138,15 @@ export function createMetrics(
     name: string,
     help: string,
     labels: readonly string[],
-    merge: GaugeMerge,
+    inGroup: GaugeMerge | GaugeInGroup,
     collect?: () => void,
   ): BoundedGauge =>
     keep(
-      createBoundedGauge({ ...config(name, help, labels), merge, ...(collect && { collect: guarded(name, collect) }) }),
+      createBoundedGauge({
+        ...config(name, help, labels),
+        ...(typeof inGroup === "string" ? { merge: inGroup } : inGroup),
+        ...(collect && { collect: guarded(name, collect) }),
+      }),
     );
   const histogram = (
     name: string,
@@ -171,6 +183,11 @@ export function createMetrics(
     "service",
     "category",
   ]);
+  const regressedGroups = counter(
+    "regressed_error_groups_total",
+    "Known error groups that came back after a long silence.",
+    ["service", "category"],
+  );
   const occurrences = counter(
     "error_group_occurrences_total",
     "Errors by group: the most frequent groups, the rest as other.",
@@ -204,7 +221,7 @@ export function createMetrics(
         "worker_status",
         "2: a critical error in the last 5 minutes; 1: a warning; 0: neither.",
         ["service", "worker"],
-        "lasting",
+        LAST_WORDS,
         pull,
       ),
     () => ({ critical: createTimeWindow(CRITICAL_WINDOW_MILLIS), warning: createTimeWindow(CRITICAL_WINDOW_MILLIS) }),
@@ -217,13 +234,55 @@ export function createMetrics(
     "worker_last_error_timestamp_seconds",
     "When the last error of a worker happened, in Unix time.",
     ["service", "worker"],
-    "lasting",
+    LAST_WORDS,
   );
   // What a healthy process says, so that an alert can tell "none" from "not there".
   critical.at([service]);
   rate.at([service]);
   for (const severity of ["critical", "warning", "info"] satisfies Severity[]) groups.at([service, severity]);
   workers.at([service, worker]);
+
+  // Who is there.
+  const releases = createLastSeen({ forgetMillis: RELEASE_MILLIS, maxEntries: options.maxSeries });
+  const living = createLastSeen({ forgetMillis: SILENCE_MILLIS, maxEntries: options.maxSeries });
+  const noteSeen = (resource: Resource): void => {
+    const now = nowMillis();
+    const { serviceVersion = "", environment = "" } = resource;
+    const hasRelease = releases.note([resource.service, serviceVersion, environment], now);
+    if (!hasRelease) limits.overflowed(`${options.prefix}service_info`);
+    const hasWorker = living.note([resource.service, resource.worker], now);
+    if (!hasWorker) limits.overflowed(`${options.prefix}worker_last_seen_timestamp_seconds`);
+  };
+  // The first, so that no number of others takes its place.
+  noteSeen(options.resource);
+  const serviceInfo = gauge(
+    "service_info",
+    "A release of a service that was there in the last 15 minutes. Always 1.",
+    ["service", "service_version", "environment"],
+    "max",
+    () => {
+      noteSeen(options.resource);
+      serviceInfo.replace(releases.recent(nowMillis()).map(({ labels }) => ({ labels, value: 1 })));
+    },
+  );
+  const lastSeen = gauge(
+    "worker_last_seen_timestamp_seconds",
+    "When a worker last gave a sign of life, in Unix time.",
+    ["service", "worker"],
+    { merge: "max", lastingMillis: SILENCE_MILLIS },
+    () => {
+      noteSeen(options.resource);
+      const seen = living.recent(nowMillis());
+      lastSeen.replace(seen.map(({ labels, seenMillis }) => ({ labels, value: seenMillis / 1_000 })));
+    },
+  );
+  const residentMemory = gauge(
+    "process_resident_memory_bytes",
+    "Resident memory of a process; of several with one name, of the largest.",
+    ["service", "worker"],
+    "max",
+    () => residentMemory.at([service, worker]).set(sources.residentBytes?.() ?? process.memoryUsage.rss()),
+  );
 
   // The machine under it.
   const hardwareErrors = counter("hardware_errors_total", "Hardware faults that errors reported.", [
@@ -320,14 +379,14 @@ export function createMetrics(
   };
   const queueLength = gauge(
     "queue_length",
-    "Events that wait for an exporter.",
+    "What waits for an exporter: events, in a queue on disk bytes.",
     ["exporter"],
     "sum",
     pullQueues("length", () => queueLength),
   );
   const queueCapacity = gauge(
     "queue_capacity",
-    "Events that may wait for an exporter.",
+    "What may wait for an exporter: events, in a queue on disk bytes.",
     ["exporter"],
     "sum",
     pullQueues("capacity", () => queueCapacity),
@@ -338,6 +397,9 @@ export function createMetrics(
     ["exporter"],
     EXPORT_DURATION_BUCKETS,
   );
+  const fallbackLines = counter("journal_fallback_lines_total", "Lines that went to the journal's fallback file.", [], {
+    collect: guarded("journal_fallback_lines_total", () => raise(fallbackLines.at([]), sources.fallbackLines?.() ?? 0)),
+  });
   const overflow = counter(
     "series_overflow_total",
     "Observations that lost a label value to a cap and were counted as other.",
@@ -380,6 +442,7 @@ export function createMetrics(
       .at([from.service, from.worker, category, group, event.type, severity, event.origin])
       .inc(1, errorExemplar(event));
     if (event.recurrence.isNew) newGroups.at([from.service, category]).inc(1);
+    if (event.recurrence.isRegressed) regressedGroups.at([from.service, category]).inc(1);
     countOccurrence(event, category, now);
 
     rate.at([from.service]).record(time, now);
@@ -427,6 +490,7 @@ export function createMetrics(
     name: "prometheus",
     registry,
     export: (events) => events.map(exportOne),
+    recordSeen: noteSeen,
     recordRequest({ durationMillis, slow, traceId, ...labels }) {
       if (!countable(durationMillis)) return;
       durationOf(labels).observe(durationMillis / 1_000, traceExemplar(traceId));
@@ -486,6 +550,11 @@ interface CounterExtras {
 const ACCEPTED: ExportResult = { status: "accepted" };
 const DEFAULT_TOP_GROUPS = 100;
 const CRITICAL_WINDOW_MILLIS = 5 * 60_000;
+/** How a worker that is gone fared shows for as long as a critical error keeps the status of a living one. */
+const LAST_WORDS: GaugeInGroup = { merge: "max", lastingMillis: CRITICAL_WINDOW_MILLIS };
+const RELEASE_MILLIS = 15 * 60_000;
+/** A worker that is silent for longer is forgotten. */
+const SILENCE_MILLIS = 60 * 60_000;
 const RATE_WINDOW_MILLIS = 60_000;
 const GROUPS_WINDOW_MILLIS = 60 * 60_000;
 const TRACE_ID_LENGTH = 32;

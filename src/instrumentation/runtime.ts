@@ -110,7 +110,13 @@ function createRuntime(): Runtime {
       version: VERSION,
       topGroups: config.metrics.topGroups,
     },
-    { telemetry, requests: () => slowRequests.openRequests(), queues: () => queues(), waiting: () => waiting() },
+    {
+      telemetry,
+      requests: () => slowRequests.openRequests(),
+      queues: () => queues(),
+      waiting: () => waiting(),
+      fallbackLines: () => journal?.fallbackLines ?? 0,
+    },
   );
   const endpoint = serveMetrics(config, metrics, telemetry);
   const writes = config.startup.enabled && config.journal.enabled;
@@ -121,7 +127,7 @@ function createRuntime(): Runtime {
     logs === undefined ? [] : [{ exporter: logs.name, length: logs.waiting(), capacity: logs.capacity }];
   const pipeline = createPipeline({
     rules: compileRules({ ...config.errors, redaction: config.redaction }),
-    frequency: createFrequency(),
+    frequency: createFrequency({ regressedAfterHours: config.errors.regressedAfterHours }),
     exporters: [metrics, journal, logs].filter((exporter) => exporter !== undefined),
     telemetry,
     nowMillis: Date.now,

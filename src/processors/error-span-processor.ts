@@ -136,7 +136,11 @@ export class ErrorSpanProcessor implements SpanProcessor {
         markCounted(held.scope, identities, [], held.counted);
         return held.counted;
       }
-      return this.#count(held === undefined ? raw : merged(raw, held.raw), identities, held?.scope ?? scope);
+      if (held === undefined) return this.#count(raw, identities, scope);
+      const counted = this.#count(merged(raw, held.raw), identities, held.scope);
+      // A collector sees two spans that fail, the outer one with an error that may be another by its text.
+      if (counted.event !== undefined) tag(held.scope.span, counted.event);
+      return counted;
     }
     const isBareStatus = raw.type.startsWith("HTTP ") && raw.stack === "";
     if (isBareStatus) return this.#recordStatus(raw, scope);

@@ -5,7 +5,8 @@
  *   minutes   ▁▁▃▁█▁▁ …  60     lastHour: the minute of now and the 59 before
  *   quarters  ▁▃▁▁▁▁▅ …  96     last6Hours: 24 of these, last24Hours: all
  *
- * Counts are exact but for the oldest bucket: a window reaches back its length, less at most one bucket.
+ * Counts are exact but for the oldest bucket: a window reaches back its length, less at most one bucket. So is the
+ * silence after which a group has regressed, to the minute.
  */
 import type { Recurrence } from "../event";
 
@@ -21,10 +22,13 @@ export interface Frequency {
 export interface FrequencyOptions {
   /** Default 10,000, about 8 MB when full. */
   readonly maxGroups?: number;
+  /** A known group that comes again after so long a silence has regressed. Default 24. */
+  readonly regressedAfterHours?: number;
 }
 
 export function createFrequency(options: FrequencyOptions = {}): Frequency {
   const maxGroups = Math.max(1, options.maxGroups ?? 10_000);
+  const regressedAfter = (options.regressedAfterHours ?? 24) * MINUTES_IN_HOUR;
   // Insertion order is order of last use.
   const groups = new Map<string, Group>();
   const elapsed = createElapsed();
@@ -49,7 +53,8 @@ export function createFrequency(options: FrequencyOptions = {}): Frequency {
       const group = known ?? freshGroup(minute);
       if (known !== undefined) groups.delete(fingerprint);
       groups.set(fingerprint, group);
-      return { isNew: known === undefined, ...count(group, minute) };
+      const isRegressed = minute - group.minute >= regressedAfter;
+      return { isNew: known === undefined, isRegressed, ...count(group, minute) };
     },
     get size() {
       return groups.size;
@@ -61,6 +66,7 @@ export function createFrequency(options: FrequencyOptions = {}): Frequency {
 }
 
 const MINUTE_MILLIS = 60_000;
+const MINUTES_IN_HOUR = 60;
 const MINUTES = 60;
 const QUARTERS = 96;
 const QUARTERS_IN_6_HOURS = 24;
@@ -88,7 +94,7 @@ function createElapsed(): (nowMillis: number) => number {
   };
 }
 
-function count(group: Group, minute: number): Omit<Recurrence, "isNew"> {
+function count(group: Group, minute: number): Omit<Recurrence, "isNew" | "isRegressed"> {
   const { counts, minute: last } = group;
   const quarter = Math.floor(minute / MINUTES_IN_QUARTER);
   clear(counts, 0, MINUTES, last, minute);

@@ -2,8 +2,8 @@
  * What one OTLP request holds, read without any effect: nothing is counted or kept until the whole body has proved
  * to be well formed. Healthy spans appear only as numbers.
  *
- *   body ──read──► TraceBatch { spanCount, requests (columns by kind), spans (objects, the few that matter) }
- *            └───► LogBatch   { logCount, logs (objects, the few that matter) }
+ *   body ──read──► TraceBatch { senders, spanCount, requests (columns by kind), spans (objects, the few that matter) }
+ *            └───► LogBatch   { senders, logCount, logs (objects, the few that matter) }
  */
 import type { Attributes, LogRecord, Place, RequestGroup, Resource, SpanRecord } from "../event";
 
@@ -21,14 +21,22 @@ export interface ReceivedLog {
   readonly place: Place;
 }
 
-export interface TraceBatch {
+interface Batch {
+  /** Of the resources with any span or log record, the first `MAX_SENDERS`; the same one may come several times. */
+  readonly senders: readonly Resource[];
+}
+
+/** Of one request; who is not among them is seen when it comes with another. */
+export const MAX_SENDERS = 1_000;
+
+export interface TraceBatch extends Batch {
   readonly spanCount: number;
   readonly requests: readonly RequestGroup[];
   /** In the order of the wire: what may have failed, is slow, or is a call of a language model. */
   readonly spans: readonly ReceivedSpan[];
 }
 
-export interface LogBatch {
+export interface LogBatch extends Batch {
   readonly logCount: number;
   /** In the order of the wire: what may tell of an exception. */
   readonly logs: readonly ReceivedLog[];

@@ -6,9 +6,16 @@
  * A time that is written as a bare number has gone through a double: it is exact to 256 ns. Senders write strings.
  */
 import { emptyBag } from "../bag";
-import type { Attributes, LogRecord, RecordedException, SpanRecord } from "../event";
+import type { Attributes, LogRecord, RecordedException, Resource, SpanRecord } from "../event";
 import { jsonFault } from "./json-shape";
-import { type LogBatch, MalformedOtlpError, type ReceivedLog, type ReceivedSpan, type TraceBatch } from "./otlp-batch";
+import {
+  type LogBatch,
+  MAX_SENDERS,
+  MalformedOtlpError,
+  type ReceivedLog,
+  type ReceivedSpan,
+  type TraceBatch,
+} from "./otlp-batch";
 import {
   checkKept,
   EXCEPTION_EVENT,
@@ -56,7 +63,7 @@ export function readTracesJson(body: Uint8Array, options: TraceReadOptions): Tra
   const groups = createRequestGroups<string>();
   const spans: ReceivedSpan[] = [];
   let spanCount = 0;
-  eachItem(parse(body), ["resourceSpans", "scopeSpans", "spans"], (value, at, owner, place) => {
+  const senders = eachItem(parse(body), ["resourceSpans", "scopeSpans", "spans"], (value, at, owner, place) => {
     spanCount += 1;
     const span = readSpan(value, at);
     const request = requestOf(span);
@@ -67,21 +74,21 @@ export function readTracesJson(body: Uint8Array, options: TraceReadOptions): Tra
     checkKept(spans.length);
     spans.push({ ...owner(), span, place });
   });
-  return { spanCount, requests: groups.finish((traceId) => traceId), spans };
+  return { senders, spanCount, requests: groups.finish((traceId) => traceId), spans };
 }
 
 /** Throws MalformedOtlpError. */
 export function readLogsJson(body: Uint8Array, options: LogReadOptions): LogBatch {
   const logs: ReceivedLog[] = [];
   let logCount = 0;
-  eachItem(parse(body), ["resourceLogs", "scopeLogs", "logRecords"], (value, at, owner, place) => {
+  const senders = eachItem(parse(body), ["resourceLogs", "scopeLogs", "logRecords"], (value, at, owner, place) => {
     logCount += 1;
     const log = readLog(value, at);
     if (!isWorthKeepingLog(log, options)) return;
     checkKept(logs.length);
     logs.push({ ...owner(), log, place });
   });
-  return { logCount, logs };
+  return { senders, logCount, logs };
 }
 
 /** A step of the way to a value, for the message of an error alone. */
@@ -110,20 +117,28 @@ function parse(body: Uint8Array): Fields {
   return asFields(parsed, undefined);
 }
 
+/** Gives the senders. */
 function eachItem(
   request: Fields,
   [resources, scopes, items]: readonly [resources: string, scopes: string, items: string],
   onItem: (value: unknown, at: At, owner: Owner, place: ReceivedSpan["place"]) => void,
-): void {
+): readonly Resource[] {
+  const senders: Resource[] = [];
+  let sender: Owner | undefined;
   eachOf(request, resources, undefined, (ofResource, resourceAt, resource) => {
     const fields = asFields(ofResource, resourceAt);
     const owner = ownerOf(readAttributes(fieldsAt(fields, "resource", resourceAt), step(resourceAt, "resource")));
     eachOf(fields, scopes, resourceAt, (ofScope, scopeAt, scope) => {
       const scopeFields = asFields(ofScope, scopeAt);
       readAttributes(fieldsAt(scopeFields, "scope", scopeAt), step(scopeAt, "scope"));
-      eachOf(scopeFields, items, scopeAt, (value, at, item) => onItem(value, at, owner, { resource, scope, item }));
+      eachOf(scopeFields, items, scopeAt, (value, at, item) => {
+        if (senders.length < MAX_SENDERS && sender !== owner) senders.push(owner().resource);
+        sender = owner;
+        onItem(value, at, owner, { resource, scope, item });
+      });
     });
   });
+  return senders;
 }
 
 function ownerOf(resourceAttributes: Attributes): Owner {

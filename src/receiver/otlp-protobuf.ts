@@ -7,17 +7,11 @@
  *   ExportTraceServiceRequest ─► ResourceSpans ─► ScopeSpans ─► Span ──scan──► plain: counted, not copied
  *                                  └ Resource, decoded when it is asked for     └───► else decoded, and judged
  */
-import type { Attributes, Resource } from "../event";
+import type { Resource } from "../event";
 import { createTextReader, hashBytes, sameBytes } from "./known-bytes";
-import type { LogBatch, ReceivedLog, ReceivedSpan, TraceBatch } from "./otlp-batch";
-import {
-  decodeLog,
-  decodeResourceAttributes,
-  decodeSpan,
-  durationMillisAt,
-  idText,
-  RESOURCE_ATTRIBUTES,
-} from "./otlp-protobuf-decode";
+import { createOwnerReader, type Owner } from "./known-resources";
+import { type LogBatch, MAX_SENDERS, type ReceivedLog, type ReceivedSpan, type TraceBatch } from "./otlp-batch";
+import { decodeLog, decodeSpan, durationMillisAt, idText, RESOURCE_ATTRIBUTES } from "./otlp-protobuf-decode";
 import { checkMessage, emptySpanScan, ITEM_NESTING, type SpanScan, scanLog, scanSpan } from "./otlp-protobuf-scan";
 import {
   checkKept,
@@ -27,7 +21,6 @@ import {
   requestOf,
   routeLabel,
   type TraceReadOptions,
-  toResource,
 } from "./otlp-selection";
 import { SPAN_KINDS, TRACE_ID_BYTES } from "./otlp-values";
 import { fieldEnd, tagAt, varintEnd } from "./protobuf-wire";
@@ -52,7 +45,7 @@ export function readTracesProtobuf(body: Uint8Array, options: TraceReadOptions):
   const scan = emptySpanScan();
   const spans: ReceivedSpan[] = [];
   let spanCount = 0;
-  eachItem(bytes, (from, scope, item, at, end) => {
+  const senders = eachItem(bytes, (from, scope, item, at, end) => {
     spanCount += 1;
     if (scanSpan(bytes, at, end, scan) && (scan.kind !== SERVER_KIND || countPlain(from))) return;
     const span = decodeSpan(bytes, at, end);
@@ -66,7 +59,7 @@ export function readTracesProtobuf(body: Uint8Array, options: TraceReadOptions):
     const { resource, resourceAttributes } = from.owner();
     spans.push({ resource, resourceAttributes, span, place: { resource: from.index, scope, item } });
   });
-  return { spanCount, requests: groups.finish((at) => traceIdAt(bytes, at)), spans };
+  return { senders, spanCount, requests: groups.finish((at) => traceIdAt(bytes, at)), spans };
 
   /** True when the plain server span of the scan is dealt with; false for a slow one. */
   function countPlain(from: ResourceReader): boolean {
@@ -83,7 +76,7 @@ export function readLogsProtobuf(body: Uint8Array, options: LogReadOptions): Log
   const bytes = bufferOf(body);
   const logs: ReceivedLog[] = [];
   let logCount = 0;
-  eachItem(bytes, (from, scope, item, at, end) => {
+  const senders = eachItem(bytes, (from, scope, item, at, end) => {
     logCount += 1;
     if (scanLog(bytes, at, end) && !options.errorLogs) return;
     const log = decodeLog(bytes, at, end);
@@ -92,19 +85,21 @@ export function readLogsProtobuf(body: Uint8Array, options: LogReadOptions): Log
     const { resource, resourceAttributes } = from.owner();
     logs.push({ resource, resourceAttributes, log, place: { resource: from.index, scope, item } });
   });
-  return { logCount, logs };
+  return { senders, logCount, logs };
 }
 
 /** The resource of the items at hand, decoded when it is first asked for. */
 interface ResourceReader {
   readonly index: number;
   resource(): Resource;
-  owner(): { readonly resource: Resource; readonly resourceAttributes: Attributes };
+  owner(): Owner;
 }
 
 type OnItem = (from: ResourceReader, scope: number, item: number, at: number, end: number) => void;
 
-function eachItem(bytes: Buffer, onItem: OnItem): void {
+/** Gives the senders. */
+function eachItem(bytes: Buffer, onItem: OnItem): readonly Resource[] {
+  const senders: Resource[] = [];
   let index = 0;
   let pos = 0;
   while (pos < bytes.length) {
@@ -112,33 +107,52 @@ function eachItem(bytes: Buffer, onItem: OnItem): void {
     const tag = tagAt(bytes, pos, start);
     pos = fieldEnd(bytes, tag, start, bytes.length, ITEM_NESTING - 3);
     if (tag !== REQUEST_RESOURCES) continue;
-    eachItemOfResource(bytes, varintEnd(bytes, start, pos), pos, index++, onItem);
+    const reader = eachItemOfResource(bytes, varintEnd(bytes, start, pos), pos, index++, onItem);
+    if (reader !== undefined && senders.length < MAX_SENDERS) senders.push(reader.resource());
   }
+  return senders;
 }
 
-function eachItemOfResource(bytes: Buffer, from: number, end: number, index: number, onItem: OnItem): void {
+/** Undefined for a resource without items. */
+function eachItemOfResource(
+  bytes: Buffer,
+  from: number,
+  end: number,
+  index: number,
+  onItem: OnItem,
+): ResourceReader | undefined {
   let hasScopes = false;
+  // From the first field of the resource to the end of the last: it may come in parts.
+  let resourceAt = end;
+  let resourceEnd = end;
   for (let pos = from; pos < end; ) {
+    const at = pos;
     const start = varintEnd(bytes, pos, end);
     const tag = tagAt(bytes, pos, start);
     pos = fieldEnd(bytes, tag, start, end, ITEM_NESTING - 2);
     if (tag === RESOURCE) {
       checkMessage(bytes, varintEnd(bytes, start, pos), pos, RESOURCE_ATTRIBUTES, ITEM_NESTING - 1);
+      resourceAt = Math.min(resourceAt, at);
+      resourceEnd = pos;
     } else if (tag === RESOURCE_SCOPES) {
       hasScopes = true;
     }
   }
-  if (!hasScopes) return;
-  const reader = createResourceReader(bytes, from, end, index);
+  if (!hasScopes) return undefined;
+  const reader = createResourceReader(bytes, resourceAt, resourceEnd, index);
   let scope = 0;
+  let items = 0;
   for (let pos = from; pos < end; ) {
     const start = varintEnd(bytes, pos, end);
     const tag = tagAt(bytes, pos, start);
     pos = fieldEnd(bytes, tag, start, end, ITEM_NESTING - 2);
-    if (tag === RESOURCE_SCOPES) eachItemOfScope(bytes, varintEnd(bytes, start, pos), pos, reader, scope++, onItem);
+    if (tag !== RESOURCE_SCOPES) continue;
+    items += eachItemOfScope(bytes, varintEnd(bytes, start, pos), pos, reader, scope++, onItem);
   }
+  return items === 0 ? undefined : reader;
 }
 
+/** Gives their number. */
 function eachItemOfScope(
   bytes: Buffer,
   from: number,
@@ -146,7 +160,7 @@ function eachItemOfScope(
   reader: ResourceReader,
   scope: number,
   onItem: OnItem,
-): void {
+): number {
   let item = 0;
   for (let pos = from; pos < end; ) {
     const start = varintEnd(bytes, pos, end);
@@ -155,19 +169,19 @@ function eachItemOfScope(
     if (tag === SCOPE_ITEMS) onItem(reader, scope, item++, varintEnd(bytes, start, pos), pos);
     else if (tag === SCOPE) checkMessage(bytes, varintEnd(bytes, start, pos), pos, SCOPE_ATTRIBUTES, ITEM_NESTING);
   }
+  return item;
 }
 
 function createResourceReader(bytes: Buffer, from: number, end: number, index: number): ResourceReader {
-  let owner: ReturnType<ResourceReader["owner"]> | undefined;
-  function read(): ReturnType<ResourceReader["owner"]> {
-    if (owner === undefined) {
-      const resourceAttributes = decodeResourceAttributes(bytes, from, end, RESOURCE);
-      owner = { resource: toResource(resourceAttributes), resourceAttributes };
-    }
-    return owner;
+  let known: Owner | undefined;
+  function owner(): Owner {
+    known ??= readOwner(bytes, from, end);
+    return known;
   }
-  return { index, owner: read, resource: () => read().resource };
+  return { index, owner, resource: () => owner().resource };
 }
+
+const readOwner = createOwnerReader(RESOURCE);
 
 /** Finds the group of a plain span by the bytes of its labels: no text is decoded for a request like one before. */
 interface KnownRequests {

@@ -27,7 +27,7 @@ export interface HttpRequest {
 /** Exceptions kept of one span. */
 export const MAX_EXCEPTIONS = 128;
 export const EXCEPTION_EVENT = "exception";
-/** UTF-16 units of what becomes a label: service, method, route. */
+/** UTF-16 units of what becomes a label: service, version, method, route. */
 const MAX_LABEL_LENGTH = 1_024;
 const UNMATCHED_ROUTE = "unmatched";
 /** A client that went away before the answer was complete. */
@@ -84,8 +84,8 @@ export function isExceptionName(eventName: string): boolean {
 export function toResource(attributes: Attributes): Resource {
   return {
     service: keptLabel(text(attributes, "service.name") ?? "unknown_service"),
-    serviceVersion: text(attributes, "service.version"),
-    environment: text(attributes, "deployment.environment.name", "deployment.environment"),
+    serviceVersion: label(attributes, "service.version"),
+    environment: label(attributes, "deployment.environment.name", "deployment.environment"),
     worker: keptLabel(text(attributes, "seismo.worker.id", "service.instance.id", "host.name") ?? "unknown"),
   };
 }
@@ -112,6 +112,11 @@ function httpStatus(attributes: Attributes): number | undefined {
   const value = attributes["http.response.status_code"] ?? attributes["http.status_code"];
   const status = typeof value === "string" ? Number(value) : value;
   return typeof status === "number" && Number.isInteger(status) ? status : undefined;
+}
+
+function label(attributes: Attributes, ...names: readonly string[]): string | undefined {
+  const value = text(attributes, ...names);
+  return value === undefined ? undefined : keptLabel(value);
 }
 
 function text(attributes: Attributes, ...names: readonly string[]): string | undefined {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -14,6 +14,7 @@ import { OTLPTraceExporter as ProtobufTraceExporter } from "@opentelemetry/expor
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { LoggerProvider, SimpleLogRecordProcessor } from "@opentelemetry/sdk-logs";
 import { BasicTracerProvider, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
+import { VERSION } from "../../src/version";
 import { cannotRunHere } from "../cannot-run-here";
 import { eventually } from "../instrumentation/fixture-app";
 import { exceptionLogBody, hexId, postOtlp, tracesBody } from "./otlp-requests";
@@ -24,6 +25,7 @@ import {
   isBalanced,
   journalOf,
   metricsOf,
+  type RunningCollector,
   runCollector,
   samplesOf,
   startCollector,
@@ -211,6 +213,46 @@ test("a report by REST is journaled, counted, and feeds the metrics of worker an
   await isBalanced(collector);
 });
 
+test("whoever sends anything is seen: its release, and when its worker last gave a sign of life", async (context) => {
+  const collector = await startCollector(context);
+  const begun = Date.now() / 1_000;
+  const healthy = tracesBody([
+    { service: "shop", worker: "shop-1", version: "4.2.0", spans: [{}] },
+    { service: "shop", worker: "shop-2", version: "4.2.0", spans: [{}] },
+    { service: "till", spans: [] },
+  ]);
+  assert.equal(await postOtlp(collector.otlpUrl, healthy), 200);
+  assert.equal(await postOtlp(collector.otlpUrl, healthy.slice(1)), 400);
+  assert.equal(await postOtlp(collector.otlpUrl, exceptionLogBody("mail", "E", "x"), "/v1/logs"), 200);
+  const report = await fetch(`${collector.apiUrl}/api/report-error`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ service: "lab", worker_id: "lab-7", message: "the lens is dirty" }),
+  });
+  assert.equal(report.status, 200);
+  const families = await metricsOf(collector);
+  const releases = samplesOf(families, "seismo_service_info").map(({ labels, value }) => {
+    assert.equal(value, 1);
+    return [labels["service"], labels["service_version"], labels["environment"]];
+  });
+  assert.deepEqual(releases, [
+    ["seismo-collector", VERSION, ""],
+    ["shop", "4.2.0", ""],
+    ["mail", "", ""],
+    ["lab", "", ""],
+  ]);
+  const workers = samplesOf(families, "seismo_worker_last_seen_timestamp_seconds").map(({ labels, value }) => {
+    assert.ok(value >= begun - 1 && value <= Date.now() / 1_000 + 1, `${value}`);
+    return labels["worker"];
+  });
+  assert.deepEqual(workers.slice(1), ["shop-1", "shop-2", "unknown", "lab-7"]);
+  const memory = samplesOf(families, "seismo_process_resident_memory_bytes");
+  assert.deepEqual(
+    memory.map(({ labels }) => labels["service"]),
+    ["seismo-collector"],
+  );
+});
+
 test("what is malformed is refused whole: nothing of it is counted or kept, and the next request works", async (context) => {
   const collector = await startCollector(context, { env: QUICK });
   const good = tracesBody([{ service: "shop", spans: [{ exception: FAILURE, status: 2 }] }]);
@@ -379,6 +421,40 @@ test("a restart knows the groups of before, and counts what was written and not 
   await isBalanced(third);
 });
 
+test("a group that was silent for a day has regressed, and is not new, whatever was restarted meanwhile", async (context) => {
+  const folder = freshFolder(context);
+  const first = await startCollector(context, { folder, env: QUICK });
+  const send = async (collector: RunningCollector, type: string) => {
+    const spans = [{ exception: { ...FAILURE, type }, status: 2 }];
+    assert.equal(await postOtlp(collector.otlpUrl, tracesBody([{ service: "shop", spans }])), 200);
+  };
+  await send(first, "Silent");
+  await send(first, "Recent");
+  await counted(first, 2);
+  assert.equal(await first.stop(), 0);
+  setBack(folder, "Silent", 25 * 3_600_000);
+  setBack(folder, "Recent", 23 * 3_600_000);
+
+  const second = await startCollector(context, { folder, env: { SEISMO_ORIGIN_HOLD_MS: "60000" } });
+  for (const type of ["Silent", "Recent", "Silent"]) await send(second, type);
+  assert.equal(await second.stop("SIGKILL"), "SIGKILL");
+  const told = errorsOf(folder).map(({ error_type, recurrence }) => [error_type, recurrence]);
+  assert.deepEqual(
+    told.slice(2).map(([type, recurrence]) => [type, (recurrence as { is_regressed: boolean }).is_regressed]),
+    [
+      ["Silent", true],
+      ["Recent", false],
+      ["Silent", false],
+    ],
+  );
+
+  const third = await startCollector(context, { folder, env: QUICK });
+  await send(third, "Silent");
+  const families = await counted(third, 4);
+  assert.equal(total(families, "seismo_regressed_error_groups", { service: "shop" }), 1, "counted after the kill");
+  assert.equal(total(families, "seismo_new_error_groups"), 0);
+});
+
 test("what is passed on differs from what came in only by the added attributes, and a dead receiver costs nobody", async (context) => {
   const sink = await startSink(context);
   const collector = await startCollector(context, {
@@ -415,6 +491,18 @@ test("what is passed on differs from what came in only by the added attributes, 
   });
   await isBalanced(collector);
 });
+
+/** Makes the errors of one type in the journal as much older. */
+function setBack(folder: string, type: string, millis: number): void {
+  const path = join(folder, "logs", "error_log.jsonl");
+  const lines = readFileSync(path, "utf8").split("\n");
+  const older = lines.map((line) => {
+    if (!line.includes(`"error_type":"${type}"`)) return line;
+    const record = JSON.parse(line);
+    return JSON.stringify({ ...record, timestamp: new Date(Date.parse(record.timestamp) - millis).toISOString() });
+  });
+  writeFileSync(path, older.join("\n"));
+}
 
 interface Sink {
   readonly url: string;

@@ -19,6 +19,7 @@ export interface TestSpan {
 export interface ServiceSpans {
   readonly service: string;
   readonly worker?: string;
+  readonly version?: string;
   readonly spans: readonly TestSpan[];
 }
 
@@ -29,11 +30,12 @@ export function hexId(bytes: number): string {
 /** The body of a request to `/v1/traces`, in JSON. */
 export function tracesBody(services: readonly ServiceSpans[]): string {
   return JSON.stringify({
-    resourceSpans: services.map(({ service, worker, spans }) => ({
+    resourceSpans: services.map(({ service, worker, version, spans }) => ({
       resource: {
         attributes: attributesOf({
           "service.name": service,
           ...(worker === undefined ? {} : { "service.instance.id": worker }),
+          ...(version === undefined ? {} : { "service.version": version }),
         }),
       },
       scopeSpans: [{ scope: { name: "test" }, spans: spans.map(toSpan) }],

@@ -1,7 +1,10 @@
 /** A service with Seismo in front, and `seismo collect` behind it: what the one has told the other. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { cannotRunHere } from "../cannot-run-here";
 import { eventually, type FixtureApp, type JournalEvent, runFixture } from "../instrumentation/fixture-app";
+import { mysqlPeer, redisPeer } from "../instrumentation/peers";
+import { startPostgres } from "../postgres";
 import {
   errorsOf,
   type JournalRecord,
@@ -106,6 +109,35 @@ test("an error that is captured in a request is one event, whatever becomes of t
     ["the payment failed", "root"],
   ]);
   assert.deepEqual(echo, ["GET /answered answered 500", "echo"]);
+  await isBalanced(collector);
+});
+
+test("an error of a driver that the application wraps in one of its own is one failure, here and there", async (context) => {
+  const [collector, mysql, redis, postgres] = await Promise.all([
+    startCollector(context, { env: QUICK }),
+    mysqlPeer(),
+    redisPeer(),
+    startPostgres(),
+  ]);
+  context.after(() => Promise.all([mysql.close(), redis.close()]));
+  const paths = ["/mysql2/unique", "/mysql2/deadlock", "/redis/err"];
+  const env = { APP_MYSQL_PORT: String(mysql.port), APP_REDIS_PORT: String(redis.port) };
+  if (postgres.status === "running") {
+    context.after(postgres.stop);
+    paths.push("/pg/unique", "/pg/syntax");
+    Object.assign(env, { APP_POSTGRES: postgres.connectionString });
+  } else cannotRunHere(context, postgres.reason);
+  // Long enough that no span of a query leaves before the request that it belongs to has failed.
+  const app = runFixture("database-app.js", {
+    env: { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: collector.otlpUrl, OTEL_BSP_SCHEDULE_DELAY: "3000" },
+  });
+  for (const path of paths) assert.equal((await app.fetch(`${path}?wrapped`)).status, 500, path);
+  const received = await judged(collector, 2 * paths.length);
+  const { events } = await app.stop();
+  const fingerprints = (errors: readonly { readonly [field: string]: unknown }[]) =>
+    errors.map(({ fingerprint, error_category }) => [error_category, fingerprint]).sort();
+  assert.equal(events.length, paths.length);
+  assert.deepEqual(fingerprints(received.filter(({ origin }) => origin === "root")), fingerprints(events));
   await isBalanced(collector);
 });
 

@@ -30,7 +30,7 @@ export function errorEvent(extra: Partial<ErrorEvent> = {}): ErrorEvent {
     frames: [],
     classification: { group: "application_error", category: "application_error", reason: "" },
     fingerprint: { id: "00112233445566aa", version: 1, reason: "", template: "" },
-    recurrence: { isNew: false, lastHour: 1, last6Hours: 1, last24Hours: 1 },
+    recurrence: { isNew: false, isRegressed: false, lastHour: 1, last6Hours: 1, last24Hours: 1 },
     rating: { severity: "warning", reasons: ["unhandled"] },
     ...extra,
   } as ErrorEvent;
@@ -53,12 +53,17 @@ export const OPTIONS: MetricsOptions = {
   version: "1.2.3",
 };
 
-/** Metrics whose clock stands still at NOW unless one is given. */
+/** Metrics whose clock and memory stand still unless others are given. */
 export function metricsWith(
   options: Partial<MetricsOptions> = {},
   sources: Partial<MetricsSources> = {},
   nowMillis: () => number = () => NOW,
 ): Metrics {
-  const quiet = { telemetry: createTelemetry(), requests: () => ({ inFlight: 0, stuck: 0 }), queues: () => [] };
+  const quiet = {
+    telemetry: createTelemetry(),
+    requests: () => ({ inFlight: 0, stuck: 0 }),
+    queues: () => [],
+    residentBytes: () => 50_000_000,
+  };
   return createMetrics({ ...OPTIONS, ...options }, { ...quiet, ...sources }, nowMillis);
 }

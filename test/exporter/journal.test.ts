@@ -249,6 +249,7 @@ test("on a full disk one plain line goes to the fallback file, and the log says 
     assert.equal(journal.export([errorEvent({ message: `line ${i}\nforged\u001b[2J` })])[0]?.status, "accepted");
   }
   assert.equal(lines(fallbackPath).length, 3);
+  assert.equal(journal.fallbackLines, 3);
   assert.match(
     lines(fallbackPath)[0] ?? "",
     /^2023-11-14T22:13:20.000Z warning application_error service=shop worker=worker-1 .*TypeError: line 0\\nforged\\u001b\[2J$/,
@@ -379,7 +380,7 @@ test("what is read back of an event is what counting needs, and nothing is made 
   const event = errorEvent({
     systemContext: { metrics: { cpu: { percent: 3 } } },
     hardwareContext: { hardware_type: "gpu" },
-    recurrence: { isNew: true, lastHour: 1, last6Hours: 1, last24Hours: 1 },
+    recurrence: { isNew: true, isRegressed: true, lastHour: 1, last6Hours: 1, last24Hours: 1 },
   });
   const entry = readJournalLine(journalLine(event));
   assert.ok(entry?.action === "error");
@@ -389,9 +390,12 @@ test("what is read back of an event is what counting needs, and nothing is made 
     resource: { service: resource.service, worker: resource.worker },
     classification: { group: "application_error", category: "application_error" },
     fingerprint: { id: event.fingerprint.id },
-    recurrence: { isNew: true },
+    recurrence: { isNew: true, isRegressed: true },
     rating: { severity: "warning" },
   });
+  const older = readJournalLine(journalLine(event).replace('"is_regressed":true,', ""));
+  assert.ok(older?.action === "error");
+  assert.deepEqual(older.event.recurrence, { isNew: true, isRegressed: false }, "of a line without it");
   const others = [
     "",
     "null",

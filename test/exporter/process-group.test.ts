@@ -139,6 +139,35 @@ test("a member that ends keeps its counts, its status for five minutes, and lose
   assert.equal(value(families, "errors_total", { worker: "a" }), 2);
 });
 
+test("each process shows its memory and that it lives; of one that is gone it shows for an hour when that was", async (context) => {
+  let now = 1_000;
+  const { metrics, metricsOfGroup, path } = group(context, { nowMillis: () => now });
+  const child = await member(context, path, "a", 1);
+  await untilErrors(metricsOfGroup, 1);
+  const seen = (families: readonly MetricFamilySnapshot[]) =>
+    value(families, "worker_last_seen_timestamp_seconds", { worker: "a" });
+  const memory = (families: readonly MetricFamilySnapshot[]) =>
+    value(families, "process_resident_memory_bytes", { worker: "a" });
+  const alive = await metricsOfGroup();
+  assert.equal(memory(alive), 50_000_000);
+  assert.ok(seen(alive) > 0);
+  assert.equal(value(alive, "process_resident_memory_bytes", { worker: "primary" }), 50_000_000);
+  assert.equal(value(alive, "service_info"), 1, "one release, however many processes run it");
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  let families = await metricsOfGroup();
+  while (memory(families) > 0) families = await metricsOfGroup();
+  assert.equal(seen(families), seen(alive), "killed outright, it left what it had said last");
+  now += 60 * 60_000 - 1;
+  assert.equal(seen(await metricsOfGroup()), seen(alive));
+  now += 1;
+  assert.equal(seen(await metricsOfGroup()), 0);
+  assert.deepEqual(
+    value(await metricsOfGroup(), "worker_last_seen_timestamp_seconds"),
+    value(metrics.snapshot(), "worker_last_seen_timestamp_seconds"),
+  );
+});
+
 test("a member that dies before it could connect leaves its status, and one that ends well leaves none", async (context) => {
   const { metricsOfGroup, path } = group(context);
   for (const [worker, errors] of [

@@ -18,6 +18,7 @@ const CONTRACT: Readonly<Record<string, readonly [type: string, labels: string]>
   error_rate: ["gauge", "service"],
   error_groups: ["gauge", "service severity"],
   new_error_groups_total: ["counter", "service category"],
+  regressed_error_groups_total: ["counter", "service category"],
   error_group_occurrences_total: ["counter", "service fingerprint category"],
   http_request_duration_seconds: ["histogram", "service method route status_class"],
   slow_requests_total: ["counter", "service method route"],
@@ -25,6 +26,9 @@ const CONTRACT: Readonly<Record<string, readonly [type: string, labels: string]>
   requests_stuck: ["gauge", "service"],
   worker_status: ["gauge", "service worker"],
   worker_last_error_timestamp_seconds: ["gauge", "service worker"],
+  worker_last_seen_timestamp_seconds: ["gauge", "service worker"],
+  service_info: ["gauge", "service service_version environment"],
+  process_resident_memory_bytes: ["gauge", "service worker"],
   hardware_errors_total: ["counter", "hardware_type status"],
   worker_cpu_percent: ["gauge", "worker"],
   worker_memory_percent: ["gauge", "worker"],
@@ -44,6 +48,7 @@ const CONTRACT: Readonly<Record<string, readonly [type: string, labels: string]>
   queue_length: ["gauge", "exporter"],
   queue_capacity: ["gauge", "exporter"],
   export_duration_seconds: ["histogram", "exporter"],
+  journal_fallback_lines_total: ["counter", ""],
   series_overflow_total: ["counter", "metric"],
   build_info: ["gauge", "service version node_version"],
 };
@@ -132,7 +137,7 @@ test("an error moves the metrics that speak of it", async () => {
   const metrics = metricsWith();
   const event = errorEvent({
     rating: { severity: "critical", reasons: ["fatal"] },
-    recurrence: { isNew: true, lastHour: 1, last6Hours: 1, last24Hours: 1 },
+    recurrence: { isNew: true, isRegressed: false, lastHour: 1, last6Hours: 1, last24Hours: 1 },
     timeUnixMillis: NOW - 1_500,
   });
   assert.deepEqual(metrics.export([event]), [{ status: "accepted" }]);
@@ -155,6 +160,17 @@ test("an error moves the metrics that speak of it", async () => {
   assert.equal(sampleWith(families, "seismo_error_groups", { severity: "info" }).value, 0);
   assert.equal(only(families, "seismo_worker_status").value, 2);
   assert.equal(only(families, "seismo_worker_last_error_timestamp_seconds").value, (NOW - 1_500) / 1_000);
+});
+
+test("a group that comes back is counted as such, and not as new", async () => {
+  const metrics = metricsWith();
+  const recurrence = { isNew: false, isRegressed: true, lastHour: 1, last6Hours: 1, last24Hours: 1 };
+  metrics.export([errorEvent({ recurrence }), errorEvent()]);
+  const families = await scrape(metrics);
+  const sample = only(families, "seismo_regressed_error_groups");
+  assert.deepEqual(sample.labels, { service: "shop", category: "application_error" });
+  assert.equal(sample.value, 1);
+  assert.equal(total(families, "seismo_new_error_groups"), 0);
 });
 
 test("a process without errors says 0, so that it differs from one that is not there", async () => {
@@ -197,6 +213,94 @@ test("an error from the past counts in the total but not in what is recent", asy
   assert.equal(only(families, "seismo_critical_errors").value, 0);
   assert.equal(only(families, "seismo_error_rate").value, 0);
   assert.equal(sampleWith(families, "seismo_error_groups", { severity: "critical" }).value, 0);
+});
+
+test("a process shows itself: its release, that it lives, and its memory", async () => {
+  let now = NOW;
+  const resource = { service: "shop", serviceVersion: "4.2.0", environment: "production", worker: "worker-1" };
+  const metrics = metricsWith({ resource }, { residentBytes: () => 123 }, () => now);
+  for (const later of [0, 60_000, 48 * 3_600_000]) {
+    now += later;
+    const families = await scrape(metrics);
+    const info = only(families, "seismo_service_info");
+    assert.deepEqual(info.labels, { service: "shop", service_version: "4.2.0", environment: "production" });
+    assert.equal(info.value, 1);
+    const seen = only(families, "seismo_worker_last_seen_timestamp_seconds");
+    assert.deepEqual(seen.labels, { service: "shop", worker: "worker-1" });
+    assert.equal(seen.value, now / 1_000);
+    const memory = only(families, "seismo_process_resident_memory_bytes");
+    assert.deepEqual(memory.labels, { service: "shop", worker: "worker-1" });
+    assert.equal(memory.value, 123);
+  }
+});
+
+test("a release shows for 15 minutes, a worker for an hour after it was last seen", async () => {
+  let now = NOW;
+  const metrics = metricsWith({}, {}, () => now);
+  const checkout = { service: "checkout", worker: "c-1" };
+  metrics.recordSeen({ ...checkout, serviceVersion: "1" });
+  now += 60_000;
+  metrics.recordSeen({ ...checkout, serviceVersion: "2", environment: "production" });
+  const shown = async (): Promise<readonly (string | number | undefined)[]> => {
+    const families = await scrape(metrics);
+    const of = (name: string) =>
+      (families.get(name)?.samples ?? []).filter(({ labels }) => labels["service"] === "checkout");
+    return [
+      ...of("seismo_service_info").map(({ labels }) => labels["service_version"]),
+      ...of("seismo_worker_last_seen_timestamp_seconds").map(({ value }) => value),
+    ];
+  };
+  const lastSeen = now / 1_000;
+  assert.deepEqual(await shown(), ["1", "2", lastSeen]);
+  now += 14 * 60_000;
+  assert.deepEqual(await shown(), ["2", lastSeen]);
+  now += 60_000;
+  assert.deepEqual(await shown(), [lastSeen]);
+  now += 45 * 60_000 - 1;
+  assert.deepEqual(await shown(), [lastSeen]);
+  now += 1;
+  assert.deepEqual(await shown(), []);
+  metrics.recordSeen(checkout);
+  assert.deepEqual(await shown(), ["", now / 1_000], "of what is not known the label is empty");
+});
+
+test("10,000 workers stay within the caps, those that were there first have series, and their places become free", async () => {
+  let now = NOW;
+  const metrics = metricsWith({}, {}, () => now);
+  const arrive = (from: number): void => {
+    for (let i = from; i < from + 10_000; i++)
+      metrics.recordSeen({ service: "lab", worker: `w${i}`, serviceVersion: `${i}` });
+  };
+  const last = "seismo_worker_last_seen_timestamp_seconds";
+  arrive(0);
+  now += 60_000;
+  arrive(0);
+  for (let scrapes = 0; scrapes < 2; scrapes++) {
+    const families = await scrape(metrics);
+    for (const name of [last, "seismo_service_info"]) assert.equal(families.get(name)?.samples.length, 200, name);
+    assert.equal(sampleWith(families, last, { worker: "w0" }).value, now / 1_000);
+    assert.equal(sampleWith(families, last, { worker: "w197" }).value, now / 1_000);
+    assert.equal(sampleWith(families, last, { service: "lab", worker: "other" }).value, now / 1_000);
+    assert.equal(sampleWith(families, "seismo_service_info", { service_version: "other" }).value, 1);
+  }
+  const turnedAway = async (): Promise<number> =>
+    sampleWith(await scrape(metrics), "seismo_series_overflow", { metric: last }).value;
+  const before = await turnedAway();
+  arrive(10_000);
+  assert.ok((await turnedAway()) >= before + 10_000, "what is not remembered is counted");
+  now += 3_600_000;
+  assert.equal((await scrape(metrics)).get(last)?.samples.length, 1, "all but this process are silent");
+  arrive(1_000_000);
+  assert.equal(sampleWith(await scrape(metrics), last, { worker: "w1000000" }).value, now / 1_000);
+});
+
+test("lines that went to the journal's fallback file are counted", async () => {
+  let lines = 0;
+  const metrics = metricsWith({}, { fallbackLines: () => lines });
+  assert.equal(only(await scrape(metrics), "seismo_journal_fallback_lines").value, 0);
+  lines = 3;
+  assert.equal(only(await scrape(metrics), "seismo_journal_fallback_lines").value, 3);
+  assert.equal(only(await scrape(metricsWith()), "seismo_journal_fallback_lines").value, 0, "without a journal");
 });
 
 test("a reported category counts under its lower-case form", async () => {

@@ -100,6 +100,29 @@ test("one scrape shows all cluster workers, each under its own name, and keeps t
   assert.equal(events.length, 7);
 });
 
+test("one scrape shows that each cluster worker lives, its memory, and when one was seen last that is gone", async () => {
+  const { app, ports } = await startCluster(2, {
+    OTEL_RESOURCE_ATTRIBUTES: "service.version=4.2.0,deployment.environment.name=production",
+  });
+  const memoryOf = (processes: number) =>
+    eventually(`the memory of ${processes} processes`, async () => {
+      const samples = await app.samples("process_resident_memory_bytes");
+      return samples.length === processes ? samples : undefined;
+    });
+  await memoryOf(3);
+  await send(ports[1] ?? 0, "/kill");
+  await app.line(/(worker 2 ended SIGKILL)/);
+  const memory = await memoryOf(2);
+  for (const { value } of memory) assert.ok(value > 10_000_000 && value < 2_000_000_000, `${value} bytes`);
+  const seen = await app.samples("worker_last_seen_timestamp_seconds");
+  assert.equal(seen.length, 3);
+  for (const { value } of seen) assert.ok(Math.abs(Date.now() / 1_000 - value) < 30, `${value}`);
+  const [info, ...more] = await app.samples("service_info");
+  assert.deepEqual(info?.labels, { service: "fixture", service_version: "4.2.0", environment: "production" });
+  assert.deepEqual(more, []);
+  await app.stop();
+});
+
 test("a thread of a cluster worker has the worker label of its process", async () => {
   const { app, ports } = await startCluster(2);
   await send(ports[1] ?? 0, "/thread");
@@ -137,8 +160,11 @@ for (const [path, ended, event] of [
   });
 }
 
-async function startCluster(workers = 3): Promise<{ app: FixtureApp; ports: readonly number[] }> {
-  const app = runFixture("cluster-app.js", { env: { WORKERS: String(workers) } });
+async function startCluster(
+  workers = 3,
+  env: { readonly [name: string]: string } = {},
+): Promise<{ app: FixtureApp; ports: readonly number[] }> {
+  const app = runFixture("cluster-app.js", { env: { WORKERS: String(workers), ...env } });
   const ports: number[] = [];
   for (let id = 1; id <= workers; id++) {
     ports.push(Number(await app.line(new RegExp(`worker ${id} listening (\\d+)`))));

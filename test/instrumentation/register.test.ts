@@ -114,6 +114,16 @@ test("without a disk to write to, the application is not affected, and the loss 
   assert.ok(stderr.split("\n").length < 10, stderr);
 });
 
+test("on a full disk the fallback file takes a plain line for each error, and they are counted", async () => {
+  const app = runFixture("express-app.js", { env: { SEISMO_JOURNAL_PATH: "/dev/full" } });
+  await serves(app);
+  await app.fetch("/throw/1");
+  await eventually("two lines", async () => sum(await app.samples("journal_fallback_lines")) === 2 || undefined);
+  assert.equal(readFileSync(join(app.folder, "fallback.txt"), "utf8").match(/\n/g)?.length, 2);
+  assert.equal(sum(await app.samples("dropped")), 0);
+  await app.stop();
+});
+
 for (const [name, options] of [
   ["twice", { nodeArgs: ["--require", "seismo/register", "--require", "seismo/register"] }],
   ["by --require and --import", { nodeArgs: ["--import", "seismo/register"] }],

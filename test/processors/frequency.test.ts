@@ -10,8 +10,20 @@ const START = Date.UTC(2026, 0, 1);
 
 test("a fingerprint is new once", () => {
   const frequency = createFrequency();
-  assert.deepEqual(frequency.record("a", START), { isNew: true, lastHour: 1, last6Hours: 1, last24Hours: 1 });
-  assert.deepEqual(frequency.record("a", START), { isNew: false, lastHour: 2, last6Hours: 2, last24Hours: 2 });
+  assert.deepEqual(frequency.record("a", START), {
+    isNew: true,
+    isRegressed: false,
+    lastHour: 1,
+    last6Hours: 1,
+    last24Hours: 1,
+  });
+  assert.deepEqual(frequency.record("a", START), {
+    isNew: false,
+    isRegressed: false,
+    lastHour: 2,
+    last6Hours: 2,
+    last24Hours: 2,
+  });
   assert.equal(frequency.record("b", START).isNew, true);
   assert.equal(frequency.size, 2);
 });
@@ -22,22 +34,49 @@ test("occurrences leave each window when it has passed over them", () => {
   assert.deepEqual(frequency.record("a", START + 59 * MINUTE).lastHour, 2);
   assert.deepEqual(frequency.record("a", START + 61 * MINUTE), {
     isNew: false,
+    isRegressed: false,
     lastHour: 2,
     last6Hours: 3,
     last24Hours: 3,
   });
   assert.deepEqual(frequency.record("a", START + 8 * HOUR), {
     isNew: false,
+    isRegressed: false,
     lastHour: 1,
     last6Hours: 1,
     last24Hours: 4,
   });
   assert.deepEqual(frequency.record("a", START + 40 * HOUR), {
     isNew: false,
+    isRegressed: true,
     lastHour: 1,
     last6Hours: 1,
     last24Hours: 1,
   });
+});
+
+test("a group has regressed when it comes again after a day of silence, once", () => {
+  const frequency = createFrequency();
+  const regressed = (millis: number): boolean => frequency.record("a", START + millis).isRegressed;
+  assert.equal(regressed(0), false, "it is new");
+  assert.equal(regressed(24 * HOUR - MINUTE), false);
+  assert.equal(regressed(48 * HOUR - MINUTE), true);
+  assert.equal(regressed(48 * HOUR), false, "it is back");
+  assert.equal(frequency.record("b", START + 96 * HOUR).isRegressed, false, "that others were silent says nothing");
+});
+
+test("how long the silence must be can be set", () => {
+  const frequency = createFrequency({ regressedAfterHours: 1 });
+  frequency.record("a", START);
+  assert.equal(frequency.record("a", START + 59 * MINUTE).isRegressed, false);
+  assert.equal(frequency.record("a", START + 119 * MINUTE).isRegressed, true);
+});
+
+test("a clock that is set back makes no regression", () => {
+  const frequency = createFrequency();
+  frequency.record("a", START);
+  assert.equal(frequency.record("a", START - 48 * HOUR).isRegressed, false);
+  assert.equal(frequency.record("a", START - 47 * HOUR).isRegressed, false);
 });
 
 test("counts are those of a list of all times, but for the oldest bucket", () => {
@@ -67,8 +106,20 @@ test("the least recently seen group makes room, is counted, and is new when it c
   frequency.record("a", START);
   frequency.record("c", START);
   assert.deepEqual([frequency.size, frequency.evicted], [2, 1]);
-  assert.deepEqual(frequency.record("a", START), { isNew: false, lastHour: 3, last6Hours: 3, last24Hours: 3 });
-  assert.deepEqual(frequency.record("b", START), { isNew: true, lastHour: 1, last6Hours: 1, last24Hours: 1 });
+  assert.deepEqual(frequency.record("a", START), {
+    isNew: false,
+    isRegressed: false,
+    lastHour: 3,
+    last6Hours: 3,
+    last24Hours: 3,
+  });
+  assert.deepEqual(frequency.record("b", START), {
+    isNew: true,
+    isRegressed: false,
+    lastHour: 1,
+    last6Hours: 1,
+    last24Hours: 1,
+  });
 });
 
 test("a million fingerprints stay within the bound", () => {

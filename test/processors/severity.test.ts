@@ -151,6 +151,12 @@ test("the first of the user's rules that matches wins over the built-in ones", (
 function rate(extra: Partial<RawError>, lastHour = 1, options: RuleOptions = {}): SeverityRating {
   const rules = compileRules(options);
   const error = redactedFrom(new Error("cart is empty"), extra);
-  const recurrence = { isNew: lastHour === 1, lastHour, last6Hours: lastHour, last24Hours: lastHour };
+  const recurrence = {
+    isNew: lastHour === 1,
+    isRegressed: false,
+    lastHour,
+    last6Hours: lastHour,
+    last24Hours: lastHour,
+  };
   return rateSeverity(error, categorize(error, rules), recurrence, rules);
 }

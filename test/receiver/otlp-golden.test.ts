@@ -82,6 +82,7 @@ test("healthy requests are counted by their labels and become no objects, with s
     { name: "shop.Items/Get", kind: SpanKind.SERVER, attributes: { "rpc.system": "grpc" } },
   ]);
   assert.deepStrictEqual(batch, {
+    senders: [{ service: "shop", serviceVersion: "4.2.0", environment: "production", worker: "w3" }],
     spanCount: 5,
     requests: [
       {

@@ -1,7 +1,7 @@
 /** Bodies that nobody sends by accident: malformed, deep, endless. Each gets an answer, in time and memory that grow with its length alone. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MalformedOtlpError, type TraceBatch } from "../../src/receiver/otlp-batch";
+import { MAX_SENDERS, MalformedOtlpError, type TraceBatch } from "../../src/receiver/otlp-batch";
 import { MAX_JSON_CONTAINERS, readLogsJson, readTracesJson } from "../../src/receiver/otlp-json";
 import { readLogsProtobuf, readTracesProtobuf } from "../../src/receiver/otlp-protobuf";
 import { MAX_KEPT_ITEMS } from "../../src/receiver/otlp-selection";
@@ -83,8 +83,9 @@ for (const [what, field] of MALFORMED_PROTOBUF) {
 }
 
 test("an empty protobuf body is an empty request", () => {
-  assert.deepStrictEqual(readTracesProtobuf(new Uint8Array(), OPTIONS), { spanCount: 0, requests: [], spans: [] });
-  assert.deepStrictEqual(readLogsProtobuf(new Uint8Array(), LOG_OPTIONS), { logCount: 0, logs: [] });
+  const nothing = { senders: [], spanCount: 0, requests: [], spans: [] };
+  assert.deepStrictEqual(readTracesProtobuf(new Uint8Array(), OPTIONS), nothing);
+  assert.deepStrictEqual(readLogsProtobuf(new Uint8Array(), LOG_OPTIONS), { senders: [], logCount: 0, logs: [] });
 });
 
 test("negative enum numbers of ten bytes are read as what nobody knows", () => {
@@ -93,7 +94,8 @@ test("negative enum numbers of ten bytes are read as what nobody knows", () => {
     bytes(`30 ${negative} 7a0d 18 ${negative} 1801`),
     bytes("4a12 0a0e 657863657074696f6e2e74797065 1200"),
   );
-  assert.deepStrictEqual(readTracesProtobuf(span, OPTIONS), { spanCount: 1, requests: [], spans: [] });
+  const { spanCount, requests, spans } = readTracesProtobuf(span, OPTIONS);
+  assert.deepStrictEqual({ spanCount, requests, spans }, { spanCount: 1, requests: [], spans: [] });
 });
 
 const MALFORMED_JSON: readonly (readonly [what: string, body: string | Uint8Array, where?: string])[] = [
@@ -442,7 +444,7 @@ test("every label set has one group, however many there are", () => {
 
 test("half a million empty resources, a million attributes and a hundred thousand events are read to their end", () => {
   const resources = Buffer.alloc(1_000_000, bytes("0a00"));
-  assert.deepStrictEqual(readTracesProtobuf(resources, OPTIONS), { spanCount: 0, requests: [], spans: [] });
+  assert.equal(readTracesProtobuf(resources, OPTIONS).spanCount, 0);
   const scopes = lengthField(0x0a, Buffer.alloc(1_000_000, bytes("1200")));
   assert.equal(readTracesProtobuf(scopes, OPTIONS).spanCount, 0);
   const attributes = Buffer.alloc(9_000_000, bytes("4a07 0a0161 12020a00"));
@@ -450,6 +452,30 @@ test("half a million empty resources, a million attributes and a hundred thousan
   const events = Buffer.alloc(1_300_000, bytes("5a0b 1209 657863657074696f6e"));
   assert.equal(readTracesProtobuf(inSpan(events), OPTIONS).spans[0]?.span.exceptions.length, 128);
   assert.equal(readLogsProtobuf(encode(LOGS, { resourceLogs: [{}, {}] }), LOG_OPTIONS).logCount, 0);
+});
+
+test("the senders of a request are told, up to a bound, also when all that they send is healthy", () => {
+  const from = (name: string, spans: readonly object[]): object => ({
+    resource: { attributes: [attribute("service.name", name), attribute("service.version", "v".repeat(5_000))] },
+    scopeSpans: [{ spans: [] }, { spans }],
+  });
+  const many = Array.from({ length: MAX_SENDERS + 1 }, (_, index) => from(`service-${index}`, [{}, {}]));
+  const { senders, spans } = read({ resourceSpans: [from("silent", []), { scopeSpans: [] }, ...many] });
+  assert.deepEqual(spans, []);
+  assert.equal(senders.length, MAX_SENDERS);
+  assert.deepEqual([senders[0]?.service, senders.at(-1)?.service], ["service-0", `service-${MAX_SENDERS - 1}`]);
+  assert.equal(senders[0]?.serviceVersion?.length, 1_024, "what becomes a label is cut");
+});
+
+test("senders are told apart, however many there were before", () => {
+  for (let round = 0; round < 2; round++) {
+    for (let index = 0; index < 2_500; index++) {
+      const resource = { attributes: [attribute("service.name", `service-${index}`)] };
+      const batch = readTracesProtobuf(encode(TRACES, request([{ status: FAILED }], resource)), OPTIONS);
+      assert.equal(batch.senders[0]?.service, `service-${index}`);
+      assert.equal(batch.spans[0]?.resourceAttributes["service.name"], `service-${index}`);
+    }
+  }
 });
 
 test("log records of level ERROR without an exception are kept when that is asked for", () => {

@@ -6,6 +6,7 @@ import type {
   LogRecord,
   RecordedException,
   RequestGroup,
+  Resource,
   SpanKind,
   SpanRecord,
 } from "../../src/event";
@@ -25,7 +26,7 @@ export function expectedTraces(request: Message, slowMillis: number): TraceBatch
   const spans: ReceivedSpan[] = [];
   const groups = new Map<string, { group: RequestGroup; durations: number[]; traceId: string }>();
   let spanCount = 0;
-  forEachItem(request, ["resourceSpans", "scopeSpans", "spans"], (item, resourceAttributes, place) => {
+  const senders = forEachItem(request, ["resourceSpans", "scopeSpans", "spans"], (item, resourceAttributes, place) => {
     spanCount += 1;
     const span = expectedSpan(item);
     const { attributes } = span;
@@ -64,35 +65,45 @@ export function expectedTraces(request: Message, slowMillis: number): TraceBatch
     if (matters) spans.push({ resource, resourceAttributes, span, place });
   });
   const requests = [...groups.values()].map(({ group, traceId }) => ({ ...group, slowestTraceId: traceId }));
-  return { spanCount, requests, spans };
+  return { senders, spanCount, requests, spans };
 }
 
 export function expectedLogs(request: Message): LogBatch {
   const logs: ReceivedLog[] = [];
   let logCount = 0;
-  forEachItem(request, ["resourceLogs", "scopeLogs", "logRecords"], (item, resourceAttributes, place) => {
-    logCount += 1;
-    const log = expectedLog(item);
-    const matters =
-      log.attributes["exception.type"] !== undefined ||
-      log.attributes["exception.message"] !== undefined ||
-      /(^|\.)exception$/.test(log.eventName);
-    if (matters) logs.push({ resource: expectedResource(resourceAttributes), resourceAttributes, log, place });
-  });
-  return { logCount, logs };
+  const senders = forEachItem(
+    request,
+    ["resourceLogs", "scopeLogs", "logRecords"],
+    (item, resourceAttributes, place) => {
+      logCount += 1;
+      const log = expectedLog(item);
+      const matters =
+        log.attributes["exception.type"] !== undefined ||
+        log.attributes["exception.message"] !== undefined ||
+        /(^|\.)exception$/.test(log.eventName);
+      if (matters) logs.push({ resource: expectedResource(resourceAttributes), resourceAttributes, log, place });
+    },
+  );
+  return { senders, logCount, logs };
 }
 
+/** Gives the resources that have items. */
 function forEachItem(
   request: Message,
   [resources, scopes, items]: readonly [string, string, string],
   onItem: (item: Message, resourceAttributes: Attributes, place: ReceivedSpan["place"]) => void,
-): void {
+): readonly Resource[] {
+  const senders: Resource[] = [];
   for (const [resource, ofResource] of list(request[resources]).entries()) {
     const attributes = expectedAttributes(message(ofResource["resource"])["attributes"]);
     for (const [scope, ofScope] of list(ofResource[scopes]).entries()) {
       for (const [item, value] of list(ofScope[items]).entries()) onItem(value, attributes, { resource, scope, item });
     }
+    if (list(ofResource[scopes]).some((ofScope) => list(ofScope[items]).length > 0)) {
+      senders.push(expectedResource(attributes));
+    }
   }
+  return senders;
 }
 
 function expectedSpan(span: Message): SpanRecord {
