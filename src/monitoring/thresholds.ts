@@ -78,7 +78,7 @@ export function readThresholds(text: string, file: string): ReadThresholds {
     problems.add(
       value === undefined
         ? { source: file, key, value: "", rule: `missing: ${issue.message}` }
-        : { source: file, key, value: showValue(value), rule: issue.message },
+        : { source: file, key, value: key === "" ? "" : showValue(value), rule: issue.message },
     );
   }
   return { status: "invalid", problems: problems.list() };
