@@ -84,7 +84,10 @@ test("there is a runbook for every alert, and none besides, with meaning, impact
     const text = readFileSync(`docs/runbooks/${name}.md`, "utf8");
     assert.match(
       text,
-      new RegExp(`^# ${name}\n\n\\S[\s\S]*\\*\\*Impact\\.\\*\\* [\s\S]*\\*\\*First steps\\*\\*\n\n1\\. [\s\S]*\`\`\`promql\n`),
+      new RegExp(
+        `^# ${name}\n\n\\w.+\n\\*\\*Impact\\.\\*\\* .+\n\\*\\*First steps\\*\\*\n\n1\\. .+\`\`\`promql\n`,
+        "s",
+      ),
       name,
     );
   }
