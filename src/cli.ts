@@ -11,6 +11,7 @@ const USAGE = `Usage: seismo <command> [options]
 Commands:
   collect          takes OTLP and error reports, counts and passes on (seismo collect --help)
   check [FILE]     validates the configuration (FILE, else SEISMO_CONFIG or seismo.config.*, and the environment)
+  rules            makes alerting/rules.yml of alerting/thresholds.yaml (seismo rules --help)
 
 Options:
   -h, --help       shows this text
@@ -35,6 +36,20 @@ Options:
   -h, --help          shows this text
 
 Each is also an option of the configuration and a variable of the environment: docs/configuration.md.
+`;
+
+const RULES_USAGE = `Usage: seismo rules [options]
+
+Makes Prometheus' recording and alerting rules of the thresholds, after checking these.
+
+Options:
+  --thresholds FILE   numbers and links (alerting/thresholds.yaml)
+  --out FILE          rules to write; - prints them (alerting/rules.yml)
+  --prefix PREFIX     of the metrics, as set by metrics.prefix (seismo_)
+  --check             writes nothing; exit code 1 when the rules are not those of the thresholds
+  -h, --help          shows this text
+
+docs/alerting.md lists the alerts.
 `;
 
 /** The variables that the options of `collect` stand for; the command line wins. */
@@ -71,6 +86,8 @@ async function main(args: readonly string[]): Promise<number> {
       return check(rest);
     case "collect":
       return await collect(rest);
+    case "rules":
+      return rules(rest);
     default:
       return misused(`unknown command "${command}"`, USAGE);
   }
@@ -85,6 +102,36 @@ function check(args: readonly string[]): number {
   complain(problems);
   process.stdout.write(problems.length === 0 ? "configuration is valid\n" : `${problems.length} faults\n`);
   return problems.length === 0 ? EXIT.done : EXIT.failed;
+}
+
+function rules(args: readonly string[]): number {
+  const text = { type: "string" } as const;
+  const given = parse(args, { thresholds: text, out: text, prefix: text, check: { type: "boolean" } }, RULES_USAGE);
+  if (typeof given === "number") return given;
+  if (given.positionals.length > 0) return misused(`unexpected "${given.positionals[0]}"`, RULES_USAGE);
+  const monitoring = require("./monitoring/make-rules") as typeof import("./monitoring/make-rules");
+  const { thresholds, out, prefix, check: onlyCheck } = given.values;
+  const outFile = String(out ?? monitoring.DEFAULT_RULES_FILE);
+  const made = monitoring.makeRules({
+    thresholdsFile: String(thresholds ?? monitoring.DEFAULT_THRESHOLDS_FILE),
+    outFile,
+    prefix: String(prefix ?? monitoring.DEFAULT_METRIC_PREFIX),
+    check: onlyCheck === true,
+  });
+  switch (made.status) {
+    case "made":
+      process.stdout.write(made.content);
+      return EXIT.done;
+    case "refused":
+      complain(made.problems);
+      return EXIT.failed;
+    case "written":
+    case "fresh":
+      process.stdout.write(
+        `${outFile}: ${made.rules} rules ${made.status === "written" ? "written" : "as they shall be"}\n`,
+      );
+      return EXIT.done;
+  }
 }
 
 async function collect(args: readonly string[]): Promise<number> {

@@ -198,7 +198,7 @@ const MAX_LIST = 200;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
 const PRINTABLE = /^[^\u0000-\u001f\u007f-\u009f]+$/;
 
-function valueAt(item: unknown, path: readonly PropertyKey[]): unknown {
+export function valueAt(item: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>(
     (value, part) => (isObject(value) ? value[String(part)] : Array.isArray(value) ? value[Number(part)] : undefined),
     item,
