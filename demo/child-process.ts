@@ -17,7 +17,8 @@ export interface RunningProcess<T> {
 export interface ProcessOptions<T> {
   /** As in `the shop service`, for people. */
   readonly title: string;
-  /** For node. */
+  /** Default: node, with a channel for messages. */
+  readonly program?: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   /** It runs in it, and what it prints is written there. Exists. */
@@ -31,11 +32,11 @@ const LAST_WORDS = 2_000;
 
 /** Waits until it is ready. */
 export async function startProcess<T>(options: ProcessOptions<T>): Promise<RunningProcess<T>> {
-  const { title, args, env, folder, whenReady } = options;
-  const child = spawn(process.execPath, args, {
+  const { title, program, args, env, folder, whenReady } = options;
+  const child = spawn(program ?? process.execPath, args, {
     cwd: folder, // no configuration of somebody else's lies there
     env,
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    stdio: ["ignore", "pipe", "pipe", program === undefined ? "ipc" : "ignore"],
     detached: process.platform !== "win32", // Ctrl-C in the terminal is for the demo alone, which stops what it started
   });
   const killWithUs = (): boolean => child.kill("SIGKILL");

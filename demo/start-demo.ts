@@ -4,6 +4,8 @@
  *   traffic ─► shop ─► orders ─► database           /metrics of each ─► counted    spans, log records ─► collector
  *      │  └──► pool ─► workers, threads                                   ‖ ?                                ‖ ?
  *      └──────────────────────────────────────────────────────────────► made, and of that roots ─────────────┘
+ *
+ * Around them Prometheus and Alertmanager, where the machine has them (monitoring.ts).
  */
 import { lookup } from "node:dns/promises";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -13,6 +15,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ACTIONS, type Action, type ServiceName } from "./actions";
 import { type CollectorProcess, startCollector } from "./collector-process";
 import type { MadeFailures } from "./comparison";
+import { type Monitoring, startMonitoring } from "./monitoring";
 import { startOutside, UNKNOWN_HOST } from "./outside";
 import { type Readings, readMetrics, type Sample, sum } from "./readings";
 import { type ServiceProcess, startService } from "./service-process";
@@ -32,9 +35,11 @@ export interface DemoOptions {
 export interface Demo {
   readonly services: readonly Pick<ServiceProcess, "name" | "pid" | "url" | "metricsUrl">[];
   readonly collector: Pick<CollectorProcess, "pid" | "otlpUrl" | "metricsUrl" | "journal">;
+  /** Undefined where the machine has no Prometheus. */
+  readonly monitoring: Omit<Monitoring, "stop" | "died"> | undefined;
   /** Journals, logs and what they print; a folder for each service and the collector. */
   readonly folder: string;
-  /** Resolves, with a message for people, when a service or the collector ends by itself. */
+  /** Resolves, with a message for people, when one of the processes ends by itself. */
   readonly died: Promise<string>;
   /** What this machine cannot fail at, and why. */
   readonly skipped: readonly string[];
@@ -88,6 +93,12 @@ export async function startDemo(options: DemoOptions = {}): Promise<Demo> {
       start("pool", "worker-pool.js", {}),
     ]);
     const services = [shop, orders, pool];
+    const hostOf = ({ metricsUrl }: { readonly metricsUrl: string }): string => new URL(metricsUrl).host;
+    const monitoring = await startMonitoring(folderOf("monitoring"), {
+      targets: services.map(hostOf),
+      collectors: [hostOf(collector)],
+    });
+    if (monitoring !== undefined) ends.push(monitoring.stop);
     const { actions, skipped } = await possibleActions();
     let number = 0;
     const around = { urls: { shop: shop.url, orders: orders.url, pool: pool.url }, next: () => ++number };
@@ -102,8 +113,9 @@ export async function startDemo(options: DemoOptions = {}): Promise<Demo> {
     return {
       services,
       collector,
+      monitoring,
       folder,
-      died: Promise.race([...services, collector].map((process) => process.died)),
+      died: Promise.race([...services, collector, ...(monitoring ? [monitoring] : [])].map((process) => process.died)),
       skipped,
       generate: traffic.run,
       expected: traffic.made,

@@ -1,14 +1,16 @@
-/** The main job on real parts: the demo's services fail, a real Prometheus scrapes them and the collector by the shipped prometheus.yml. */
+/**
+ * The main job on real parts: the demo's services fail, a real Prometheus scrapes them and the collector by the shipped
+ * prometheus.yml, and a real Alertmanager sends what the shipped rules say.
+ */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { execFileSync, spawnSync } from "node:child_process";
 import { test } from "node:test";
+import { startMonitoring } from "../demo/monitoring";
 import { startDemo } from "../demo/start-demo";
 import { cannotRunHere } from "./cannot-run-here";
 import { freePort } from "./free-port";
-import { eventually } from "./instrumentation/fixture-app";
+import { freshFolder } from "./fresh-folder";
+import { eventually, runFixture } from "./instrumentation/fixture-app";
 
 interface Series {
   readonly metric: { readonly [label: string]: string };
@@ -16,17 +18,11 @@ interface Series {
 }
 
 test("Prometheus holds every failure that the demo made, by service and category, with exemplars", async (t) => {
-  if (!hasPrometheus()) return cannotRunHere(t, "no prometheus program found (Debian: prometheus)");
+  if (!has("prometheus")) return cannotRunHere(t, "no prometheus program found (Debian: prometheus)");
   execFileSync("promtool", ["check", "config", "prometheus.yml"]);
-  const folder = mkdtempSync(join(tmpdir(), "seismo-prometheus-"));
   const demo = await startDemo();
-  const port = await freePort();
-  const hostOf = ({ metricsUrl }: { readonly metricsUrl: string }): string => new URL(metricsUrl).host;
-  const prometheus = startPrometheus(folder, port, {
-    targets: demo.services.map(hostOf),
-    collectors: [hostOf(demo.collector)],
-  });
   try {
+    const url = demo.monitoring?.prometheusUrl ?? assert.fail("the demo starts Prometheus");
     await demo.generate(6_000);
     await demo.settled();
     const made = new Map<string, number>();
@@ -38,7 +34,7 @@ test("Prometheus holds every failure that the demo made, by service and category
     const scraped = await eventually(
       "all counts",
       async () => {
-        const series = await query(port, 'sum by (job, service, category) (seismo_errors_total{origin="root"})');
+        const series = await query(url, 'sum by (job, service, category) (seismo_errors_total{origin="root"})');
         const counts = new Map(
           series.map(({ metric, value }) => [
             `${metric["job"]} ${metric["service"]} ${metric["category"]}`,
@@ -51,44 +47,70 @@ test("Prometheus holds every failure that the demo made, by service and category
       60_000,
     );
     assert.deepEqual(new Map([...scraped].sort()), new Map([...made].sort()));
-    const workers = await query(port, 'count by (worker) (seismo_errors_total{job="seismo-collector"})');
+    const workers = await query(url, 'count by (worker) (seismo_errors_total{job="seismo-collector"})');
     assert.ok(workers.length > 3, "workers keep their label");
-    const exemplars = await exemplarsOf(port, "seismo_errors_total");
+    const exemplars = await exemplarsOf(url, "seismo_errors_total");
     assert.match(exemplars[0]?.labels["fingerprint"] ?? "", /^[0-9a-f]{16}$/);
   } finally {
-    prometheus.kill("SIGTERM");
     await demo.stop();
-    await new Promise((ended) => (prometheus.exitCode === null ? prometheus.once("exit", ended) : ended(undefined)));
-    rmSync(folder, { recursive: true, force: true });
   }
 });
 
-/** The shipped configuration as it is; the targets are found through the file that it looks for. */
-function startPrometheus(
-  folder: string,
-  port: number,
-  found: { readonly [folder in "targets" | "collectors"]: readonly string[] },
-): ChildProcess {
-  copyFileSync("prometheus.yml", join(folder, "prometheus.yml"));
-  for (const [name, targets] of Object.entries(found)) {
-    mkdirSync(join(folder, name));
-    writeFileSync(join(folder, name, "demo.json"), JSON.stringify([{ targets }]));
+test("a critical error reaches Slack and e-mail, and both hear when it is over", { timeout: 120_000 }, async (t) => {
+  if (!has("prometheus") || !(has("alertmanager") || has("prometheus-alertmanager"))) {
+    return cannotRunHere(t, "no Prometheus or Alertmanager found (Debian: prometheus, prometheus-alertmanager)");
   }
-  return spawn(
-    "prometheus",
-    [
-      `--config.file=${join(folder, "prometheus.yml")}`,
-      `--storage.tsdb.path=${join(folder, "data")}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      "--enable-feature=exemplar-storage",
-      "--log.level=error",
-    ],
-    { stdio: "ignore" },
-  );
-}
+  const service = 'lab "7" {{ .Nothing }} <b>';
+  const port = await freePort();
+  const start = () =>
+    runFixture("capturing-app.js", { env: { OTEL_SERVICE_NAME: service, SEISMO_METRICS_PORT: String(port) } });
+  let app = start();
+  await app.line(/listening (\d+)/);
+  const monitoring = await startMonitoring(freshFolder(), { targets: [`127.0.0.1:${port}`], collectors: [] });
+  assert.ok(monitoring?.alertmanagerUrl !== undefined);
+  const { inbox, prometheusUrl } = monitoring;
+  try {
+    const heard = (status: RegExp) => ({
+      slack: inbox.slackMessages.map((message) => JSON.stringify(message)).find((text) => isOurs(text, status)),
+      mail: inbox.mails.find(({ subject, text, html }) => isOurs(`${subject}\n${text}\n${html}`, status)),
+    });
+    const isOurs = (text: string, status: RegExp): boolean => /SeismoCriticalErrors/.test(text) && status.test(text);
+    const both = (name: string, status: RegExp) =>
+      eventually(
+        name,
+        () => {
+          const { slack, mail } = heard(status);
+          return slack !== undefined && mail !== undefined ? { slack, mail } : undefined;
+        },
+        () => JSON.stringify([inbox.slackMessages, inbox.mails]),
+        50_000,
+      );
+    await eventually(
+      "the service's series",
+      async () => ((await query(prometheusUrl, "seismo_build_info")).length > 0 ? true : undefined),
+      () => "never scraped",
+      20_000,
+    );
+    await app.fetch("/gpu");
+    const { slack, mail } = await both("the alert", /firing/i);
+    for (const text of ["hardware_overheating", "DeviceError"]) {
+      assert.ok(slack.includes(text), `Slack says ${text}: ${slack}`);
+      assert.ok(`${mail.html}`.includes(text), `the mail says ${text}: ${mail.html}`);
+    }
+    assert.ok(!`${mail.html}`.includes("<b>"), "what a label says is no markup");
+    // A service that was started anew knows of no critical error.
+    await app.stop();
+    app = start();
+    await app.line(/listening (\d+)/);
+    await both("the all-clear", /resolved/i);
+  } finally {
+    await monitoring.stop();
+    await app.stop();
+  }
+});
 
-async function query(port: number, expression: string): Promise<readonly Series[]> {
-  const data = await api(port, `query?query=${encodeURIComponent(expression)}`);
+async function query(url: string, expression: string): Promise<readonly Series[]> {
+  const data = await api(url, `query?query=${encodeURIComponent(expression)}`);
   return (data as { readonly result: readonly Series[] } | undefined)?.result ?? []; // Prometheus' HTTP API
 }
 
@@ -96,29 +118,19 @@ interface PrometheusExemplar {
   readonly labels: { readonly [label: string]: string };
 }
 
-async function exemplarsOf(port: number, metric: string): Promise<readonly PrometheusExemplar[]> {
+async function exemplarsOf(url: string, metric: string): Promise<readonly PrometheusExemplar[]> {
   const end = Math.ceil(Date.now() / 1_000) + 1;
-  const data = await api(port, `query_exemplars?query=${metric}&start=${end - 600}&end=${end}`);
+  const data = await api(url, `query_exemplars?query=${metric}&start=${end - 600}&end=${end}`);
   const series = data as readonly { readonly exemplars: readonly PrometheusExemplar[] }[] | undefined; // Prometheus' HTTP API
   return (series ?? []).flatMap(({ exemplars }) => exemplars);
 }
 
-/** Undefined while Prometheus is starting. */
-async function api(port: number, path: string): Promise<unknown> {
-  try {
-    const response = await fetch(`http://127.0.0.1:${port}/api/v1/${path}`);
-    const { data }: { readonly data?: unknown } = JSON.parse(await response.text());
-    return data;
-  } catch {
-    return undefined; // asked again until the deadline
-  }
+async function api(url: string, path: string): Promise<unknown> {
+  const response = await fetch(`${url}/api/v1/${path}`);
+  const { data }: { readonly data?: unknown } = JSON.parse(await response.text());
+  return data;
 }
 
-function hasPrometheus(): boolean {
-  try {
-    execFileSync("prometheus", ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
+function has(program: string): boolean {
+  return spawnSync(program, ["--version"], { stdio: "ignore" }).status === 0;
 }
