@@ -35,6 +35,7 @@ import {
 import { createDefaultMetrics } from "./default-metrics";
 import { hardwareFaults, utilization } from "./hardware-context";
 import { type GaugeMerge, type MetricFamilySnapshot, OTHER } from "./metric-family";
+import type { NotificationCount } from "./notifier";
 import { createDistinctWindow, createTimeWindow, type DistinctWindow, type TimeWindow } from "./time-window";
 import { createTopGroups } from "./top-groups";
 
@@ -63,6 +64,8 @@ export interface MetricsSources {
   queues(): readonly { readonly exporter: string; readonly length: number; readonly capacity: number }[];
   /** Of a collector alone. */
   collector?(): CollectorCounts;
+  /** Of a collector alone: what became of notifications. */
+  notifications?(): readonly NotificationCount[];
   /** What was received and is not yet kept, forwarded or dropped. */
   waiting?(): readonly { readonly signal: Signal; readonly count: number }[];
 }
@@ -305,6 +308,13 @@ export function createMetrics(
     const undecided = counter("undecided_origins_total", "Failures taken for roots before their time was over.", [], {
       collect: guarded("undecided_origins_total", () => raise(undecided.at([]), collector().undecided)),
     });
+  }
+  const { notifications } = sources;
+  if (notifications !== undefined) {
+    const collect = guarded("notifications_total", () => {
+      for (const { channel, outcome, count } of notifications()) raise(told.at([channel, outcome]), count);
+    });
+    const told = counter("notifications_total", "Notifications to people.", ["channel", "outcome"], { collect });
   }
   const unaccounted = gauge(
     "unaccounted",
