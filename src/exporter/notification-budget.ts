@@ -12,11 +12,11 @@ export interface Budget {
   readonly perHour: number;
 }
 
-/** Times in Unix milliseconds. */
+/** By notifications, digests aside. Times in Unix milliseconds. */
 export interface Spent {
   /** When notifications were taken in, those of the last minute at least. */
   readonly taken: readonly number[];
-  /** When messages were sent, those of the last hour at least. */
+  /** When they were sent, those of the last hour at least. */
   readonly sent: readonly number[];
   /** Taken in and not sent yet. */
   readonly waiting: number;
@@ -32,7 +32,7 @@ export function mayTake({ perMinute, perHour }: Budget, spent: Spent, isCritical
   );
 }
 
-/** How long to wait before one more is sent: after an outage, many wait. */
+/** How long to wait before one more message is sent, of any kind: after an outage, many wait. `sent` is in order. */
 export function pauseMillis({ perMinute }: Budget, sent: readonly number[], nowMillis: number): number {
   const lately = within(sent, MINUTE_MILLIS, nowMillis);
   const [oldest] = lately.slice(-perMinute);

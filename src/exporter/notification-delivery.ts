@@ -73,7 +73,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   const waiting: Waiting[] = [...outbox.found.waiting];
   let taken = outbox.found.taken;
   let sent = outbox.found.sent;
-  let digestMillis = outbox.found.digestMillis;
+  let digests = outbox.found.digests;
   const tally = createTally(outbox.found.heldBack, nowMillis);
   const alive = createAlive(windowMillis);
   const counts = { sent: 0, heldBack: 0, failed: 0 };
@@ -94,7 +94,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const oldest = now - Math.max(windowMillis, MINUTE_MILLIS);
     taken = taken.filter(({ millis }) => millis > oldest);
     sent = within(sent, HOUR_MILLIS, now);
-    outbox.save({ waiting, taken, sent, heldBack: tally.snapshot(), digestMillis });
+    digests = within(digests, HOUR_MILLIS, now);
+    outbox.save({ waiting, taken, sent, digests, heldBack: tally.snapshot() });
   }
 
   function take(entry: Waiting): void {
@@ -107,7 +108,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     return {
       taken: taken.map(({ millis }) => millis),
       sent,
-      waiting: waiting.filter(({ isRepeat }) => !isRepeat).length,
+      waiting: waiting.filter(({ notification, isRepeat }) => notification.kind !== "digest" && !isRepeat).length,
     };
   }
 
@@ -123,18 +124,17 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const since = tally.sinceMillis();
     if (since === undefined || waiting.some(({ notification }) => notification.kind === "digest")) return undefined;
     const gap = digestGapMillis(budget);
-    const dueIn = Math.max(since + DIGEST_DELAY_MILLIS, digestMillis + gap) - nowMillis();
+    const dueIn = Math.max(since + DIGEST_DELAY_MILLIS, (digests.at(-1) ?? 0) + gap) - nowMillis();
     return dueIn > Math.max(gap, DIGEST_DELAY_MILLIS) ? 0 : dueIn; // the clock was set back
   }
 
   function takeDigestWhenDue(): void {
     const heldBack = (digestDueIn() ?? 1) > 0 ? undefined : tally.snapshot();
     if (heldBack === undefined) return;
-    digestMillis = nowMillis();
+    const now = nowMillis();
+    const notification = digestOf(heldBack, { id: options.newId(), nowMillis: now, pageUrl: options.pageUrl });
     tally.clear();
-    const { newId, pageUrl } = options;
-    const notification = digestOf(heldBack, { id: newId(), nowMillis: digestMillis, pageUrl });
-    take({ notification, takenMillis: digestMillis, isRepeat: false });
+    take({ notification, takenMillis: now, isRepeat: false });
   }
 
   /** Until there is something to do. */
@@ -172,7 +172,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const done = waiting.shift();
     if (done?.isRepeat === false) {
       counts[outcome] += 1;
-      if (outcome === "sent") sent = [...sent, nowMillis()];
+      if (outcome === "sent" && done.notification.kind === "digest") digests = [...digests, nowMillis()];
+      else if (outcome === "sent") sent = [...sent, nowMillis()];
     }
     save();
   }
@@ -217,7 +218,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     while (!stopped.signal.aborted) {
       takeDigestWhenDue();
       const [next] = waiting;
-      const pause = next === undefined || next.isRepeat ? 0 : pauseMillis(budget, sent, nowMillis());
+      const pause = next === undefined || next.isRepeat ? 0 : pauseMillis(budget, [...sent, ...digests].sort((a, b) => a - b), nowMillis());
       if (next === undefined || pause > 0) {
         if (stopping.signal.aborted) return;
         await (next === undefined ? idle() : wait(pause, stopping.signal));

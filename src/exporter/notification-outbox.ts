@@ -18,11 +18,11 @@ export interface OutboxState {
   readonly waiting: readonly Waiting[];
   /** Groups that were taken in, with their times: at least those of the last window. */
   readonly taken: readonly Taken[];
-  /** When messages were sent, in the last hour. */
+  /** When notifications were sent, in the last hour. */
   readonly sent: readonly number[];
+  /** When digests were sent, likewise. */
+  readonly digests: readonly number[];
   readonly heldBack: Tally | undefined;
-  /** When the last digest was made; 0 for never. */
-  readonly digestMillis: number;
 }
 
 export interface Waiting {
@@ -79,7 +79,7 @@ export function openOutbox(folder: string, channel: string, telemetry: Telemetry
 }
 
 const VERSION = 1;
-const EMPTY: OutboxState = { waiting: [], taken: [], sent: [], heldBack: undefined, digestMillis: 0 };
+const EMPTY: OutboxState = { waiting: [], taken: [], sent: [], digests: [], heldBack: undefined };
 
 /** Undefined for what is torn, damaged or of another version. What it holds is as trusted as the file. */
 function parseState(text: string): OutboxState | undefined {
@@ -93,7 +93,7 @@ function parseState(text: string): OutboxState | undefined {
     return undefined;
   }
   // A decoding edge: this program wrote it, under this version.
-  const { waiting, taken, sent, heldBack, digestMillis } = state as unknown as OutboxState;
-  const isWhole = [waiting, taken, sent].every(Array.isArray) && typeof digestMillis === "number";
-  return isWhole ? { waiting, taken, sent, heldBack, digestMillis } : undefined;
+  const { waiting, taken, sent, digests, heldBack } = state as unknown as OutboxState;
+  const isWhole = [waiting, taken, sent, digests].every(Array.isArray);
+  return isWhole ? { waiting, taken, sent, digests, heldBack } : undefined;
 }
