@@ -218,7 +218,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     while (!stopped.signal.aborted) {
       takeDigestWhenDue();
       const [next] = waiting;
-      const pause = next === undefined || next.isRepeat ? 0 : pauseMillis(budget, [...sent, ...digests].sort((a, b) => a - b), nowMillis());
+      const pause =
+        next === undefined || next.isRepeat
+          ? 0
+          : pauseMillis(
+              budget,
+              [...sent, ...digests].sort((a, b) => a - b),
+              nowMillis(),
+            );
       if (next === undefined || pause > 0) {
         if (stopping.signal.aborted) return;
         await (next === undefined ? idle() : wait(pause, stopping.signal));

@@ -29,7 +29,7 @@ export function createAlertmanagerChannel(target: AlertmanagerTarget): Notificat
 }
 
 /** `endsAt` lies ahead: Alertmanager takes the alert for resolved from then on. */
-export function alertOf(notification: Notification, nowMillis: number, endsMillis: number): object {
+function alertOf(notification: Notification, nowMillis: number, endsMillis: number): object {
   const { labels, annotations, timestamp } =
     notification.kind === "digest" ? ofDigest(notification) : ofGroup(notification);
   return {

@@ -3,6 +3,7 @@
  * that Seismo connects to; the mail is encrypted on its way (STARTTLS, or TLS from the start) unless the server is on
  * this host, or insecure connections are allowed.
  */
+import type { lookup as dnsLookup } from "node:dns";
 import { connect, isIP, type Socket } from "node:net";
 import { toError } from "../../node-error";
 import { cut, factsOf, type Notification, titleOf } from "../notification";
@@ -22,6 +23,8 @@ export interface EmailTarget {
   readonly allowPrivate: boolean;
   /** For each step of the conversation. Default 10 s. */
   readonly timeoutMillis?: number | undefined;
+  /** Default: the system's resolver. */
+  readonly lookup?: typeof dnsLookup | undefined;
 }
 
 /** Throws an Error when the server's address is not allowed. */
@@ -29,7 +32,7 @@ export function createEmailChannel(target: EmailTarget): NotificationChannel {
   const { host, port, isTls } = parseServer(target);
   const { timeoutMillis = TIMEOUT_MILLIS, allowPrivate, allowInsecure } = target;
   const isLocal = isLoopbackHost(host);
-  const lookup = guardedLookup({ allowPrivate, loopbackOnly: isLocal && !isTls });
+  const lookup = guardedLookup({ allowPrivate, loopbackOnly: isLocal }, target.lookup);
   // Loaded only where mail is sent. A decoding edge: the package's own type.
   const { createTransport } = require("nodemailer") as typeof import("nodemailer");
   const transport = createTransport({
@@ -70,7 +73,7 @@ export function createEmailChannel(target: EmailTarget): NotificationChannel {
   };
 }
 
-export interface Mail {
+interface Mail {
   readonly subject: string;
   readonly text: string;
   readonly html: string;
@@ -80,7 +83,7 @@ export interface Mail {
 }
 
 /** Mails about one group are one thread. No header holds a line break, whatever an error says. */
-export function mailOf(notification: Notification): Mail {
+function mailOf(notification: Notification): Mail {
   const thread = notification.kind === "digest" ? "digest" : notification.group.fingerprint;
   return {
     subject: cut(`[Seismo] ${oneLine(titleOf(notification))}`, MAX_SUBJECT_CHARS),
@@ -112,12 +115,12 @@ function parseServer({ server, allowPrivate }: EmailTarget): { host: string; por
   return { host, port: port === "" ? usual : Number(port), isTls: protocol === "smtps:" };
 }
 
-/** By the server's code: 5 is for good. What has no code (no answer, no TLS, no connection) may pass. */
+/** By the server's code: 5 is for good, unless it is about TLS. What has no code (no answer, no connection) may pass. */
 function meaningOf(error: Error): SendResult {
   const { code, responseCode } = error as { readonly code?: unknown; readonly responseCode?: unknown };
-  const answer = typeof responseCode === "number" ? `SMTP ${responseCode}` : undefined;
-  const reason = [answer, typeof code === "string" ? code : undefined].filter(Boolean).join(" ") || error.message;
-  const isFinal = typeof responseCode === "number" && responseCode >= 500;
+  // What the server says is left out: it may quote addresses. Without an answer the words are Node's or nodemailer's.
+  const reason = typeof responseCode === "number" ? `SMTP ${responseCode} ${code}` : error.message;
+  const isFinal = typeof responseCode === "number" && responseCode >= 500 && code !== "ETLS";
   return isFinal ? { status: "refused", reason } : { status: "retryable", reason, retryAfterMillis: undefined };
 }
 

@@ -21,7 +21,7 @@ export function createSlackChannel(target: HttpTarget): NotificationChannel {
   };
 }
 
-export function slackMessage(notification: Notification): object {
+function slackMessage(notification: Notification): object {
   const title = inert(titleOf(notification), MAX_TITLE_CHARS);
   const isGroup = notification.kind === "error_group";
   return {
