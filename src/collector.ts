@@ -117,7 +117,8 @@ export function createCollector(config: Config): Collector {
     const uncounted = unjudged === 0 ? [] : events.slice(-unjudged);
     telemetry.received("errors", uncounted.length + corrupt);
     for (const event of uncounted) {
-      if (event.timeUnixMillis > Date.now() - DAY_MILLIS) notifications?.notifier.counted(event);
+      const isRecent = event.timeUnixMillis > Date.now() - DAY_MILLIS;
+      if (isRecent && event.origin === "root") notifications?.notifier.counted(event);
     }
     for (const { status } of metrics.export(uncounted)) {
       if (status === "accepted") telemetry.kept("errors");

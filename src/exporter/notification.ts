@@ -123,7 +123,7 @@ export function draftOf(event: ErrorEvent): Draft {
       message: cut(event.message, MAX_MESSAGE_CHARS),
       severity_reasons: event.rating.reasons.slice(0, MAX_SEVERITY_REASONS),
       request: requestOf(event.request),
-      request_id: event.requestId ?? null,
+      request_id: event.requestId === undefined ? null : nameOf(event.requestId),
       stack: topOf(event.stack),
       causes: event.causes.slice(0, MAX_CAUSES).map(({ type, message }) => cut(`${type}: ${message}`, MAX_CAUSE_CHARS)),
     },
@@ -248,6 +248,7 @@ const MAX_CAUSE_CHARS = 500;
 const MAX_SEVERITY_REASONS = 5;
 const MAX_NAME_CHARS = 256;
 const DIGEST_SERVICES = 5;
+const CONTROLS = /[\p{Cc}\u2028\u2029]+/gu;
 const LAST_TIME_MILLIS = 8_640_000_000_000_000;
 
 function inOrder(holds: { readonly [reason in Reason]: boolean }): readonly Reason[] {
@@ -263,23 +264,23 @@ function groupOf(
   occurrences: GroupNotification["group"]["occurrences"],
 ): GroupNotification["group"] {
   const { category, group } = classification;
-  return { fingerprint: fingerprint.id, category, category_group: group, occurrences };
+  return { fingerprint: fingerprint.id, category: nameOf(category), category_group: group, occurrences };
 }
 
 function summarisedError(
   event: EventSummary,
 ): Omit<NotifiedError, "message" | "severity_reasons" | "request" | "request_id" | "stack" | "causes"> {
   const { resource } = event;
-  const name = (text: string | undefined): string | null => (text === undefined ? null : cut(text, MAX_NAME_CHARS));
+  const known = (text: string | undefined): string | null => (text === undefined ? null : nameOf(text));
   return {
     id: event.id,
     timestamp: isoTime(event.timeUnixMillis),
-    type: cut(event.type, MAX_NAME_CHARS),
+    type: nameOf(event.type),
     severity: event.rating.severity,
-    service: cut(resource.service, MAX_NAME_CHARS),
-    service_version: name(resource.serviceVersion),
-    environment: name(resource.environment),
-    worker_id: cut(resource.worker, MAX_NAME_CHARS),
+    service: nameOf(resource.service),
+    service_version: known(resource.serviceVersion),
+    environment: known(resource.environment),
+    worker_id: nameOf(resource.worker),
     trace_id: event.traceId ?? null,
   };
 }
@@ -288,7 +289,12 @@ function summarisedError(
 function requestOf(request: RequestContext | undefined): NotifiedError["request"] {
   if (request?.method === undefined && request?.route === undefined && request?.url === undefined) return null;
   const route = request.route ?? request.url?.replace(/[?#].*$/s, "") ?? "";
-  return { method: request.method ?? "", route: cut(route, MAX_NAME_CHARS), status_code: request.statusCode ?? null };
+  return { method: nameOf(request.method ?? ""), route: nameOf(route), status_code: request.statusCode ?? null };
+}
+
+/** One line: names stand in titles and subjects. */
+function nameOf(text: string): string {
+  return cut(text.replace(CONTROLS, " "), MAX_NAME_CHARS);
 }
 
 function topOf(stack: string): string {

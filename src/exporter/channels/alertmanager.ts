@@ -5,7 +5,8 @@
  */
 import { toJson } from "../journal-line";
 import { type Digest, type GroupNotification, type Notification, titleOf } from "../notification";
-import { createJsonPoster, type HttpTarget, type NotificationChannel } from "../notification-channel";
+import type { NotificationChannel } from "../notification-channel";
+import { createJsonPoster, type HttpTarget } from "./json-post";
 
 export interface AlertmanagerTarget extends HttpTarget {
   /** How long after its last report an alert ends. */

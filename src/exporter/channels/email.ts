@@ -66,7 +66,8 @@ export function createEmailChannel(target: EmailTarget): NotificationChannel {
         await transport.sendMail({ ...mailOf(notification), from, to: [...to], signal: deadline });
         return { status: "sent" };
       } catch (error) {
-        return abort.aborted ? { status: "aborted" } : meaningOf(toError(error));
+        if (abort.aborted) return { status: "aborted" };
+        return meaningOf(deadline.aborted ? new Error("it took too long") : toError(error));
       }
     },
     close: () => transport.close(),
@@ -82,11 +83,11 @@ interface Mail {
   readonly headers: { readonly [name: string]: string };
 }
 
-/** Mails about one group are one thread. No header holds a line break, whatever an error says. */
+/** Mails about one group are one thread. The subject is one line: see `titleOf`. */
 function mailOf(notification: Notification): Mail {
   const thread = notification.kind === "digest" ? "digest" : notification.group.fingerprint;
   return {
-    subject: cut(`[Seismo] ${oneLine(titleOf(notification))}`, MAX_SUBJECT_CHARS),
+    subject: cut(`[Seismo] ${titleOf(notification)}`, MAX_SUBJECT_CHARS),
     text: plainText(notification),
     html: htmlText(notification),
     messageId: `<${notification.id}@seismo.invalid>`,
@@ -99,8 +100,6 @@ const TIMEOUT_MILLIS = 10_000;
 /** Of a conversation whose every step takes as long as it may. */
 const MAX_STEPS = 3;
 const MAX_SUBJECT_CHARS = 200;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
-const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
 const PORTS: { readonly [protocol: string]: number } = { "smtp:": 587, "smtps:": 465 };
 
 function parseServer({ server, allowPrivate }: EmailTarget): { host: string; port: number; isTls: boolean } {
@@ -125,7 +124,7 @@ function meaningOf(error: Error): SendResult {
 }
 
 function plainText(notification: Notification): string {
-  const facts = factsOf(notification).map(([name, value]) => `${name}: ${oneLine(value)}`);
+  const facts = factsOf(notification).map(([name, value]) => `${name}: ${value}`);
   return [titleOf(notification), "", ...facts, "", ...textBlocks(notification).flatMap((block) => [block, ""])]
     .concat(notification.link, "")
     .join("\n");
@@ -151,10 +150,6 @@ function textBlocks(notification: Notification): readonly string[] {
   if (notification.kind === "digest") return [];
   const { message, causes, stack } = notification.error;
   return [message, causes.map((cause) => `Caused by ${cause}`).join("\n"), stack].filter((block) => block !== "");
-}
-
-function oneLine(text: string): string {
-  return text.replace(CONTROLS, " ");
 }
 
 function escapeHtml(text: string): string {

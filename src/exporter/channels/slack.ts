@@ -7,7 +7,8 @@
 import type { Severity } from "../../event";
 import { toJson } from "../journal-line";
 import { cut, factsOf, type Notification, titleOf } from "../notification";
-import { createJsonPoster, type HttpTarget, type NotificationChannel } from "../notification-channel";
+import type { NotificationChannel } from "../notification-channel";
+import { createJsonPoster, type HttpTarget } from "./json-post";
 
 /** Throws an Error that does not quote the URL when it is not allowed. */
 export function createSlackChannel(target: HttpTarget): NotificationChannel {

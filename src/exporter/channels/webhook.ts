@@ -5,7 +5,8 @@
 import { createHmac } from "node:crypto";
 import { validateHeaderValue } from "node:http";
 import { toJson } from "../journal-line";
-import { createJsonPoster, type HttpTarget, type NotificationChannel } from "../notification-channel";
+import type { NotificationChannel } from "../notification-channel";
+import { createJsonPoster, type HttpTarget } from "./json-post";
 
 export interface WebhookTarget extends HttpTarget {
   /** Sent as `Authorization: Bearer …`. */
