@@ -23,13 +23,16 @@ export interface Spent {
 }
 
 /** Whether one more may be taken in. All that is taken in can be sent within the hour's budget. */
-export function mayTake({ perMinute, perHour }: Budget, spent: Spent, isCritical: boolean, nowMillis: number): boolean {
-  const digests = digestsPerHour(perHour);
-  const allowed = perHour - digests - (isCritical ? 0 : Math.floor(perHour * CRITICAL_SHARE));
+export function mayTake(budget: Budget, spent: Spent, isCritical: boolean, nowMillis: number): boolean {
   return (
-    within(spent.taken, MINUTE_MILLIS, nowMillis).length < perMinute - 1 &&
-    within(spent.sent, HOUR_MILLIS, nowMillis).length + spent.waiting < allowed
+    within(spent.taken, MINUTE_MILLIS, nowMillis).length < budget.perMinute - 1 &&
+    within(spent.sent, HOUR_MILLIS, nowMillis).length + spent.waiting < allowedPerHour(budget, isCritical)
   );
+}
+
+/** Notifications of an hour, digests aside; without the share that is for critical ones, unless it is asked for. */
+export function allowedPerHour({ perHour }: Budget, isCritical: boolean): number {
+  return perHour - digestsPerHour(perHour) - (isCritical ? 0 : Math.floor(perHour * CRITICAL_SHARE));
 }
 
 /** How long to wait before one more message is sent, of any kind: after an outage, many wait. `sent` is in order. */

@@ -7,11 +7,11 @@
  *
  * At least once: an answer that got lost, or a crash between the answer and the outbox, sends a notification twice.
  */
-import { toError } from "../node-error";
 import type { Telemetry } from "../telemetry";
 import { backOffMillis, waitFor } from "./back-off";
 import { digestOf, type GroupNotification } from "./notification";
 import {
+  allowedPerHour,
   type Budget,
   digestGapMillis,
   HOUR_MILLIS,
@@ -58,7 +58,7 @@ export interface Delivery {
 
 export interface DeliveryStats {
   readonly waiting: number;
-  /** The most that may wait, digests aside. */
+  /** As many may wait; critical ones may go over it. */
   readonly capacity: number;
   /** Messages, digests among them. */
   readonly sent: number;
@@ -214,18 +214,16 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     waiting.push(next);
   }
 
+  function pauseNow(): number {
+    const messages = [...sent, ...digests].sort((a, b) => a - b);
+    return pauseMillis(budget, messages, nowMillis());
+  }
+
   async function run(): Promise<void> {
     while (!stopped.signal.aborted) {
       takeDigestWhenDue();
       const [next] = waiting;
-      const pause =
-        next === undefined || next.isRepeat
-          ? 0
-          : pauseMillis(
-              budget,
-              [...sent, ...digests].sort((a, b) => a - b),
-              nowMillis(),
-            );
+      const pause = next === undefined || next.isRepeat ? 0 : pauseNow();
       if (next === undefined || pause > 0) {
         if (stopping.signal.aborted) return;
         await (next === undefined ? idle() : wait(pause, stopping.signal));
@@ -253,9 +251,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       take({ notification: again, takenMillis: nowMillis(), isRepeat: true });
     },
     taken: () => taken,
-    stats: () => ({ ...counts, waiting: waiting.length, capacity: budget.perHour }),
+    stats: () => ({ ...counts, waiting: waiting.length, capacity: allowedPerHour(budget, false) }),
     start() {
-      running ??= run().catch((error: unknown) => telemetry.internalError(`notify ${channel.name}`, toError(error)));
+      running ??= run().catch((error: unknown) => telemetry.internalError(`notify ${channel.name}`, error));
     },
     async stop(graceMillis) {
       stopping.abort();

@@ -38,7 +38,7 @@ function slackEnv(sink: ScriptedSink): Record<string, string> {
 function typesOf(sink: ScriptedSink): string[] {
   return sink.kept.map(({ body }) => {
     const { text, attachments } = JSON.parse(body);
-    return text !== "" ? text : attachments[0].fields[0].value;
+    return text ?? attachments[0].fields[0].value;
   });
 }
 

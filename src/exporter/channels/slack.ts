@@ -26,7 +26,7 @@ function slackMessage(notification: Notification): object {
   const title = inert(titleOf(notification), MAX_TITLE_CHARS);
   const isGroup = notification.kind === "error_group";
   return {
-    text: isGroup ? "" : title,
+    ...(isGroup ? {} : { text: title }),
     mrkdwn: false,
     attachments: [
       {

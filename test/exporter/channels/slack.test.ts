@@ -16,7 +16,7 @@ test("the message carries type, category, severity, service, worker, time, messa
   const [request] = sink.requests;
   assert.equal(request?.headers["content-type"], "application/json");
   const { attachments, ...rest } = JSON.parse(request?.body ?? "");
-  assert.deepEqual(rest, { text: "", mrkdwn: false });
+  assert.deepEqual(rest, { mrkdwn: false });
   const [{ fields, ...attachment }] = attachments;
   const link = "http://seismo.example/error-visualization?fingerprint=00112233445566aa";
   const title = "critical: application_error in shop (new, critical): TypeError";
