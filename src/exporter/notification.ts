@@ -76,7 +76,7 @@ export interface Digest {
 /** What is known of an event when it is written, before it is known whether its failure began there. */
 export type Draft = Pick<GroupNotification, "group" | "error" | "reasons">;
 
-/** Why an event is worth telling; empty for most. `isNew` is said when it is counted, since a first event may be a duplicate. */
+/** Why an event is worth telling; empty for most. */
 export function reasonsOf(event: ErrorEvent): readonly Reason[] {
   const { recurrence, rating } = event;
   return inOrder({
@@ -103,7 +103,7 @@ export function joinReasons(...lists: readonly (readonly Reason[])[]): readonly 
 }
 
 /** At least ten in the last hour, and more than three times as many as in a mean hour of the 23 before it. */
-export function isSpiking({ lastHour, last24Hours }: Omit<Recurrence, "isNew">): boolean {
+export function isSpiking({ lastHour, last24Hours }: Pick<Recurrence, "lastHour" | "last24Hours">): boolean {
   const meanBefore = Math.max(0, last24Hours - lastHour) / HOURS_BEFORE;
   return lastHour >= MIN_SPIKE && meanBefore > 0 && lastHour > SPIKE_FACTOR * meanBefore;
 }

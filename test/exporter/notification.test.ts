@@ -12,6 +12,7 @@ import {
 } from "../../src/exporter/notification";
 import { errorEvent, NOW } from "./error-event";
 
+const SEEN_ONCE = errorEvent().recurrence;
 const STAMP = { id: "n-1", nowMillis: NOW, pageUrl: "http://seismo.example" };
 
 for (const [lastHour, last24Hours, expected, why] of [
@@ -23,12 +24,12 @@ for (const [lastHour, last24Hours, expected, why] of [
   [100, 90, false, "counts that do not fit each other"],
 ] as const) {
   test(`spiking is ${expected} for ${lastHour} in the last hour of ${last24Hours} in a day: ${why}`, () => {
-    assert.equal(isSpiking({ lastHour, last6Hours: lastHour, last24Hours }), expected);
+    assert.equal(isSpiking({ lastHour, last24Hours }), expected);
   });
 }
 
 test("all reasons that hold are named, the most important first", () => {
-  const recurrence = { isNew: false, isRegressed: true, lastHour: 20, last6Hours: 20, last24Hours: 30 };
+  const recurrence = { ...SEEN_ONCE, isRegressed: true, lastHour: 20, last24Hours: 30 };
   const event = errorEvent({ recurrence, rating: { severity: "critical", reasons: ["it dies"] } });
   assert.deepEqual(reasonsOf(event), ["regressed", "spiking", "critical"]);
   assert.deepEqual(reasonsOf(errorEvent()), []);
@@ -41,7 +42,7 @@ test("a notification names the error, its group, the request without its query, 
     request: { method: "GET", url: "/pay?user=7#top", statusCode: 500 },
     requestId: "r-1",
     resource: { service: "shop", worker: "shop-1", serviceVersion: "1.2.3", environment: "production" },
-    recurrence: { isNew: true, lastHour: 1, last6Hours: 1, last24Hours: 1 },
+    recurrence: { ...SEEN_ONCE, isNew: true },
   });
   const draft = draftOf(event);
   assert.deepEqual(notificationOf(draft, draft.reasons, STAMP), {

@@ -9,7 +9,8 @@ import { createTelemetry } from "../../src/telemetry";
 import { errorEvent, NOW } from "./error-event";
 
 const MINUTE = 60_000;
-const NEW = { isNew: true, lastHour: 1, last6Hours: 1, last24Hours: 1 };
+const SEEN_ONCE = errorEvent().recurrence;
+const NEW = { ...SEEN_ONCE, isNew: true };
 const CRITICAL = { severity: "critical", reasons: ["it dies"] } as const;
 
 interface Bench {
@@ -86,10 +87,10 @@ test("a critical error is told of once in each window, whatever its group", () =
 
 test("a group that came back, and one that grows, are told of; one that grows once an hour", () => {
   const { see, offered, clock } = bench();
-  const regressed = { ...NEW, isNew: false, isRegressed: true };
+  const regressed = { ...SEEN_ONCE, isRegressed: true };
   see(event("a", { recurrence: regressed }));
   for (let minute = 0; minute < 90; minute++) {
-    see(event("b", { recurrence: { isNew: false, lastHour: 100, last6Hours: 100, last24Hours: 150 } }));
+    see(event("b", { recurrence: { ...SEEN_ONCE, lastHour: 100, last24Hours: 150 } }));
     clock.now += MINUTE;
   }
   assert.deepEqual(
@@ -123,7 +124,7 @@ test("when the first event of a group was a duplicate, the one that counts as fi
   notifier.prepare(event("a", { recurrence: NEW, message: "the log's" }));
   const second = event("a", { message: "the span's" });
   notifier.prepare(second);
-  notifier.counted({ ...summaryOf(second), recurrence: { isNew: true } });
+  notifier.counted({ ...summaryOf(second), recurrence: NEW });
   assert.deepEqual(
     offered.map(({ error, reasons }) => [error.message, reasons]),
     [["the span's", ["new"]]],
