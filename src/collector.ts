@@ -117,7 +117,7 @@ export function createCollector(config: Config): Collector {
     const uncounted = unjudged === 0 ? [] : events.slice(-unjudged);
     telemetry.received("errors", uncounted.length + corrupt);
     for (const event of uncounted) {
-      const isRecent = event.timeUnixMillis > Date.now() - DAY_MILLIS;
+      const isRecent = event.timeUnixMillis > Date.now() - MAX_NEWS_MILLIS;
       if (isRecent && event.origin === "root") notifications?.notifier.counted(event);
     }
     for (const { status } of metrics.export(uncounted)) {
@@ -239,6 +239,8 @@ export function createCollector(config: Config): Collector {
 /** What the collector's own metrics are labelled with. */
 const COLLECTOR: Pick<Resource, "service"> = { service: "seismo-collector" };
 const DAY_MILLIS = 86_400_000;
+/** Nobody is told of an older error after a restart. */
+const MAX_NEWS_MILLIS = 86_400_000;
 const MAX_TAIL_BYTES = 16_777_216;
 const DECIDE_INTERVAL_MILLIS = 250;
 /** Of the time to stop, for the last sync. */
