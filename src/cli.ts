@@ -170,7 +170,8 @@ async function runCollector(config: Config): Promise<number> {
       `  reports     ${started.apiUrl}/api/report-error\n` +
       `  metrics     ${started.apiUrl}/metrics\n` +
       `  journal     ${config.journal.path}\n` +
-      (config.forward.endpoint === undefined ? "" : `  passes on   ${started.forwardsTo}\n`),
+      (config.forward.endpoint === undefined ? "" : `  passes on   ${started.forwardsTo}\n`) +
+      started.notifies.map((target) => `  notifies    ${target}\n`).join(""),
   );
   const signal = await stopSignal();
   process.stdout.write(`${signal}: writing what is left; a second signal ends it at once\n`);

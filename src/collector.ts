@@ -3,7 +3,8 @@
  * the order in which they need each other, and stops them in the reverse one.
  *
  *   OTLP/HTTP, OTLP/gRPC ─┐                ┌─► journal
- *                         ├─► ingest ──────┼─► held events ─► metrics ─► /metrics
+ *                         ├─► ingest ──────┼─► held events ─┬─► metrics ─► /metrics
+ *                         │                │                └─► notifier ─► Slack, mail, webhook, Alertmanager
  *   POST /api/report-error┘                └─► queue ─► forwarder ─► OTLP downstream
  */
 import { randomUUID } from "node:crypto";
@@ -11,6 +12,7 @@ import { parseKeyPairsIntoRecord } from "@opentelemetry/core";
 import { createHeldEvents } from "./collector/held-events";
 import { createIngest } from "./collector/ingest";
 import { createMemoryGuard } from "./collector/memory-guard";
+import { type Notifications, openNotifications } from "./collector/notifications";
 import type { Config } from "./config";
 import type { EventSummary, Resource } from "./event";
 import { openDiskQueue } from "./exporter/disk-queue";
@@ -49,6 +51,8 @@ export type CollectorStart =
       readonly apiUrl: string;
       /** Without user and password. */
       readonly forwardsTo: string | undefined;
+      /** Channels with their hosts, such as `slack hooks.slack.com`. */
+      readonly notifies: readonly string[];
     }
   | { readonly status: "failed"; readonly message: string };
 
@@ -83,15 +87,23 @@ export function createCollector(config: Config): Collector {
     {
       telemetry,
       collector: () => ({ refused: refusedBy(doors), undecided: judge.undecided }),
-      queues: () => (forwarding === undefined ? [] : [queueOf(forwarding.forwarder)]),
+      queues: () => [
+        ...(forwarding === undefined ? [] : [queueOf(forwarding.forwarder)]),
+        ...(notifications?.notifier.queues() ?? []),
+      ],
+      notifications: () => notifications?.notifier.counts() ?? [],
       waiting: () => [
         { signal: "errors", count: held.waiting() },
         ...(forwarding === undefined ? [] : forwarding.forwarder.waiting()),
       ],
     },
   );
-  const held = createHeldEvents({ judge, journal, metrics, telemetry, monotonicMillis: () => performance.now() });
+  const held = createHeldEvents({
+    ...{ judge, journal, metrics, telemetry, monotonicMillis: () => performance.now() },
+    onRoot: (event) => notifications?.notifier.counted(event),
+  });
   let forwarding: Forwarding | undefined;
+  let notifications: Notifications | undefined;
   const doors: OtlpServer[] = [];
   const ready = new Set<string>();
   const stopping: ((graceMillis: number) => Promise<void>)[] = [];
@@ -102,6 +114,10 @@ export function createCollector(config: Config): Collector {
     for (const { fingerprint, millis } of inOrderOfTime(events, Date.now())) frequency.record(fingerprint, millis);
     const uncounted = unjudged === 0 ? [] : events.slice(-unjudged);
     telemetry.received("errors", uncounted.length + corrupt);
+    for (const event of uncounted) {
+      const isRecent = event.timeUnixMillis > Date.now() - MAX_NEWS_MILLIS;
+      if (isRecent && event.origin === "root") notifications?.notifier.counted(event);
+    }
     for (const { status } of metrics.export(uncounted)) {
       if (status === "accepted") telemetry.kept("errors");
       else telemetry.dropped("errors", "internal_error");
@@ -113,7 +129,10 @@ export function createCollector(config: Config): Collector {
   }
 
   async function start(): Promise<CollectorStart> {
+    notifications = openNotifications(config, telemetry);
+    if (notifications !== undefined) stopping.push(notifications.stop);
     takeOver();
+    notifications?.notifier.start();
     stopping.push(() => journal.shutdown());
     forwarding = openForwarding(config, telemetry, held.originOf);
     if (forwarding !== undefined) {
@@ -134,6 +153,7 @@ export function createCollector(config: Config): Collector {
       journal,
       forwarder: forwarding?.forwarder,
       held,
+      notifier: notifications?.notifier,
       metrics,
       telemetry,
       syncs: config.journal.sync === "always",
@@ -174,6 +194,7 @@ export function createCollector(config: Config): Collector {
       grpcAddress: grpcAt === undefined ? undefined : `${authority(receiver.host)}:${grpcAt}`,
       apiUrl: `http://${authority(server.host)}:${apiPort}`,
       forwardsTo: config.forward.endpoint === undefined ? undefined : publicUrl(config.forward.endpoint),
+      notifies: notifications?.targets ?? [],
     };
   }
 
@@ -218,6 +239,8 @@ const COLLECTOR: Pick<Resource, "service" | "serviceVersion"> = {
   service: "seismo-collector",
   serviceVersion: VERSION,
 };
+/** Nobody is told of an older error after a restart. */
+const MAX_NEWS_MILLIS = 86_400_000;
 const MAX_TAIL_BYTES = 16_777_216;
 const DECIDE_INTERVAL_MILLIS = 250;
 /** Of the time to stop, for the last sync. */

@@ -10,7 +10,7 @@ import { decodeAttributes, type InstrumentationName } from "./config/decoders";
 import type { Ground, Option, Report } from "./config/option-kinds";
 import { LOOPBACK_HOST, OPTIONS, TABLE, VARIABLES } from "./config/option-table";
 import { createProblemList, ENVIRONMENT, HIDDEN, showValue, unknownName } from "./config/problems";
-import type { CategoryRule, FingerprintRule, RuleMatch, SeverityRule, SlowRoute } from "./event";
+import type { CategoryRule, FingerprintRule, RuleMatch, Severity, SeverityRule, SlowRoute } from "./event";
 import { escapeControls, type LogLevel } from "./telemetry";
 
 /** Frozen, complete, every value checked. Paths are absolute. */
@@ -76,6 +76,27 @@ export interface Config {
     readonly allowInsecure: boolean;
   };
   readonly origin: { readonly holdMillis: number };
+  readonly notifications: {
+    /** Each channel is off while its first option is undefined. */
+    readonly slackWebhookUrl: Secret | undefined;
+    readonly emailServer: string | undefined;
+    readonly emailFrom: string | undefined;
+    readonly emailTo: readonly string[];
+    readonly emailUser: string | undefined;
+    readonly emailPassword: Secret | undefined;
+    readonly webhookUrl: Secret | undefined;
+    readonly webhookToken: Secret | undefined;
+    readonly webhookSecret: Secret | undefined;
+    readonly alertmanagerUrl: string | undefined;
+    readonly pageUrl: string;
+    readonly minSeverity: Severity;
+    readonly windowMinutes: number;
+    readonly perMinute: number;
+    readonly perHour: number;
+    readonly outboxPath: string;
+    readonly allowPrivate: boolean;
+    readonly allowInsecure: boolean;
+  };
   readonly journal: {
     readonly enabled: boolean;
     readonly path: string;
@@ -181,6 +202,7 @@ export function loadConfig(inputs: ConfigInputs): {
   const sections = Object.entries(TABLE).map(([name, section]) => [name, mapValues(section, read)]);
   // A decoding edge: the type of TABLE gives each field of Config the option that reads it.
   const config = withSafeBinds(Object.fromEntries(sections) as Config, ground, file, problems.add);
+  reportMissingForMail(config, ground, file, problems.add);
   return { config: freezeDeep(config), problems: problems.list() };
 }
 
@@ -223,14 +245,17 @@ function lookAround(inputs: ConfigInputs): Ground {
 function readOption(option: Option<unknown>, ground: Ground, file: ConfigFile, add: Report): unknown {
   for (const { source, key, raw } of givenValues(option, ground, file)) {
     const show = (value: unknown) => (option.isSecret ? HIDDEN : showValue(value));
+    let isReported = false;
     const value = option.decode(raw, {
       ground,
       isFile: source === file.path,
-      report: (rule, bad, at) =>
-        add({ source, key: key + (at?.key ?? ""), value: show(bad), rule, nearest: at?.nearest }),
+      report(rule, bad, at) {
+        isReported = true;
+        add({ source, key: key + (at?.key ?? ""), value: show(bad), rule, nearest: at?.nearest });
+      },
     });
     if (value !== undefined) return value;
-    add({ source, key, value: show(raw), rule: option.rule });
+    if (!isReported) add({ source, key, value: show(raw), rule: option.rule });
   }
   return "derive" in option ? option.derive(ground) : option.fallback;
 }
@@ -289,6 +314,28 @@ function withSafeBinds(config: Config, ground: Ground, file: ConfigFile, add: Re
     receiver: { ...receiver, host: safe("receiver") },
     server: { ...server, host: safe("server") },
   };
+}
+
+/** A mail needs a sender and a recipient, a password a user: what names one without the other is half a configuration. */
+function reportMissingForMail({ notifications }: Config, ground: Ground, file: ConfigFile, add: Report): void {
+  const { emailServer, emailFrom, emailTo, emailUser, emailPassword } = notifications;
+  const need = (
+    name: "emailFrom" | "emailTo" | "emailUser" | "emailPassword",
+    isMissing: boolean,
+    why: string,
+  ): void => {
+    const { env = "", key = "" } = TABLE.notifications[name];
+    // One that was given and refused is told of already.
+    if (isMissing && !ground.variables.get(env) && !file.values.has(key)) {
+      add({ source: "configuration", key, value: "", rule: `${why} needs it (${env})` });
+    }
+  };
+  if (emailServer !== undefined) {
+    need("emailFrom", emailFrom === undefined, "notifications.email.server");
+    need("emailTo", emailTo.length === 0, "notifications.email.server");
+  }
+  need("emailUser", emailUser === undefined && emailPassword !== undefined, "notifications.email.password");
+  need("emailPassword", emailPassword === undefined && emailUser !== undefined, "notifications.email.user");
 }
 
 function isLoopback(host: string): boolean {

@@ -280,6 +280,83 @@ test("what is passed on has its headers from the environment alone, and they are
   assert.doesNotMatch(JSON.stringify(fromFile.problems), /abc/);
 });
 
+const HOOK = "https://hooks.example/services/T0/B0/hunter2";
+const MAIL = {
+  SEISMO_NOTIFICATIONS_EMAIL_SERVER: "smtp://mail.example:587",
+  SEISMO_NOTIFICATIONS_EMAIL_FROM: "seismo@example.com",
+  SEISMO_NOTIFICATIONS_EMAIL_TO: "ops@example.com, dev@example.com",
+};
+
+test("a channel's secret comes from the environment, a file that containers mount, or a variable that the file names", () => {
+  const urlOf = ({ config, problems }: ReturnType<typeof load>) => {
+    assert.deepEqual(problems, []);
+    assert.doesNotMatch(inspect(config, { depth: 9, showHidden: true }) + JSON.stringify(config), /hunter2/);
+    return config.notifications.slackWebhookUrl?.reveal();
+  };
+  const fromFile = (value: string): Files => ({
+    ...{
+      "seismo.config.json": JSON.stringify({ notifications: { slack: { webhook_url: value } } }),
+      hook: `${HOOK}\n`,
+    },
+  });
+  assert.equal(urlOf(load({ SEISMO_NOTIFICATIONS_SLACK_WEBHOOK_URL: HOOK })), HOOK);
+  assert.equal(urlOf(load({ SEISMO_NOTIFICATIONS_SLACK_WEBHOOK_URL: "file:hook" }, { hook: HOOK })), HOOK);
+  assert.equal(urlOf(load({}, fromFile("file:hook"))), HOOK);
+  assert.equal(urlOf(load({ SLACK_URL: HOOK }, fromFile(["$", "{env:SLACK_URL}"].join("")))), HOOK);
+});
+
+test("a secret that is unset, missing, empty or in the open is one problem that says so and does not show it", () => {
+  const given = (value: string, files: Files = {}) =>
+    load({}, { "seismo.config.json": JSON.stringify({ notifications: { webhook: { url: value } } }), ...files });
+  for (const [loaded, rule] of [
+    [given(["$", "{env:HOOK_URL}"].join("")), /^the variable HOOK_URL is not set$/],
+    [given("file:missing"), /^the file cannot be read: ENOENT/],
+    [given("file:hook", { hook: "\n" }), /^expected a URL/],
+    [given("file:hook", { hook: "x".repeat(5_000) }), /has more than 4096 bytes$/],
+    [given("file:."), /^the file cannot be read: EISDIR/],
+    [given(HOOK), /a configuration file holds no secret itself$/],
+    [load({ SEISMO_NOTIFICATIONS_WEBHOOK_URL: "hooks.example/hunter2" }), /^expected a URL/],
+    [load({ SEISMO_NOTIFICATIONS_SLACK_WEBHOOK_URI: HOOK }), /^nothing reads this$/],
+  ] as const) {
+    const problem = only(loaded.problems);
+    assert.match(problem.rule, rule);
+    assert.equal(problem.value, "[REDACTED]");
+    assert.equal(loaded.config.notifications.webhookUrl, undefined);
+  }
+});
+
+test("mail has its sender and recipients, and what lacks one half of them is named", () => {
+  const { config, problems } = load(MAIL);
+  assert.deepEqual(problems, []);
+  assert.deepEqual(config.notifications.emailTo, ["ops@example.com", "dev@example.com"]);
+  const lacking = load({
+    SEISMO_NOTIFICATIONS_EMAIL_SERVER: "smtp://mail.example",
+    SEISMO_NOTIFICATIONS_EMAIL_PASSWORD: "hunter2",
+  });
+  assert.deepEqual(describeProblems(lacking.problems), [
+    "configuration: notifications.email.from: notifications.email.server needs it (SEISMO_NOTIFICATIONS_EMAIL_FROM)",
+    "configuration: notifications.email.to: notifications.email.server needs it (SEISMO_NOTIFICATIONS_EMAIL_TO)",
+    "configuration: notifications.email.user: notifications.email.password needs it (SEISMO_NOTIFICATIONS_EMAIL_USER)",
+  ]);
+});
+
+for (const [name, value] of [
+  ["EMAIL_SERVER", "mail.example:25"],
+  ["EMAIL_SERVER", "smtp://user:hunter2@mail.example"],
+  ["EMAIL_FROM", "Ops <ops@example.com>"],
+  ["EMAIL_TO", "ops@example.com\r\nBcc: all@example.com"],
+  ["PER_MINUTE", "1"],
+  ["WINDOW_MINUTES", "five"],
+  ["MIN_SEVERITY", "loud"],
+  ["ALERTMANAGER_URL", "localhost:9093"],
+] as const) {
+  test(`SEISMO_NOTIFICATIONS_${name}=${JSON.stringify(value)} is a problem under its name`, () => {
+    const { problems } = load({ ...MAIL, [`SEISMO_NOTIFICATIONS_${name}`]: value });
+    assert.equal(only(problems).key, `SEISMO_NOTIFICATIONS_${name}`);
+    assert.doesNotMatch(JSON.stringify(problems), /hunter2/);
+  });
+}
+
 test("no problem shows what may be a secret", () => {
   const secret = "hunter2-hunter2";
   const { problems } = load(

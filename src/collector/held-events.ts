@@ -40,6 +40,8 @@ export interface HeldEventsOptions {
   readonly telemetry: Telemetry;
   /** A clock that is never set back. */
   readonly monotonicMillis: () => number;
+  /** An event is counted whose failure began there. Must not throw. */
+  readonly onRoot?: (event: EventSummary) => void;
 }
 
 export function createHeldEvents(options: HeldEventsOptions): HeldEvents {
@@ -54,9 +56,11 @@ export function createHeldEvents(options: HeldEventsOptions): HeldEvents {
   function countNow(event: EventSummary, origin: ErrorOrigin): void {
     const { id } = event.fingerprint;
     const recurrence = { isNew: fresh.delete(id), isRegressed: regressed.delete(id) };
-    const [result] = metrics.export([{ ...event, origin, recurrence }]);
+    const counted = { ...event, origin, recurrence };
+    const [result] = metrics.export([counted]);
     if (result?.status === "accepted") telemetry.kept("errors");
     else telemetry.dropped("errors", "internal_error");
+    if (origin === "root") options.onRoot?.(counted);
   }
 
   function settle(decisions: readonly Decision[]): void {

@@ -9,6 +9,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type ErrorEvent, type EventSummary, type Place, type RawError, summaryOf } from "../event";
 import type { PendingTags } from "../exporter/forward-record";
 import type { Journal } from "../exporter/journal";
+import type { Notifier } from "../exporter/notifier";
 import type { Forwarder } from "../exporter/otlp-forwarder";
 import type { Metrics } from "../exporter/prometheus";
 import { type ExtractOptions, extractErrors, extractLogErrors } from "../processors/extract";
@@ -36,6 +37,8 @@ export interface IngestOptions {
   /** Undefined: nothing is passed on. */
   readonly forwarder: Forwarder | undefined;
   readonly held: HeldEvents;
+  /** Undefined: nobody is told. */
+  readonly notifier: Notifier | undefined;
   readonly metrics: Metrics;
   readonly telemetry: Telemetry;
   /** The answer waits for the disk. Else the journal is synced once a second. */
@@ -52,7 +55,8 @@ export interface Ingest {
 }
 
 export function createIngest(options: IngestOptions): Ingest {
-  const { rules, frequency, extract, slow, journal, forwarder, held, metrics, telemetry, newId, nowMillis } = options;
+  const { rules, frequency, extract, slow, journal, forwarder, held, notifier, metrics, telemetry } = options;
+  const { newId, nowMillis } = options;
   const reading = {
     slowMillis: Math.min(slow.slowMillis, ...slow.routes.map((route) => route.slowMillis)),
     errorLogs: extract.errorLogs ?? false,
@@ -139,6 +143,7 @@ export function createIngest(options: IngestOptions): Ingest {
           found.map(({ event }) => event),
           forwarded,
         );
+        for (const { event } of found) notifier?.prepare(event);
         return { batch, forwarded, onDisk, failures: found.map(lighter) };
       });
       if (taken instanceof MalformedOtlpError) return { status: "malformed", message: taken.message };
@@ -157,6 +162,7 @@ export function createIngest(options: IngestOptions): Ingest {
       const error = await write([event]);
       if (error !== undefined) return { status: "unavailable", reason: NOT_WRITTEN };
       metrics.recordSeen(event.resource);
+      notifier?.prepare(event);
       held.count(event);
       return { status: "accepted", fingerprint: event.fingerprint.id };
     },

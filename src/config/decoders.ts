@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import type { Secret } from "../config";
 import type { LogLevel } from "../telemetry";
 import { type Context, type OptionNames, toItems, toLowerCase, toText } from "./option-kinds";
-import { HIDDEN, nearestName } from "./problems";
+import { firstLine, HIDDEN, nearestName } from "./problems";
 
 export const INSTRUMENTATIONS = [
   "http",
@@ -52,6 +52,35 @@ export function decodeToken(raw: unknown, { ground, isFile }: Context): Secret |
       ? ground.env[name ?? ""]
       : given;
   return value !== undefined && TOKEN.test(value) ? createSecret(value) : undefined;
+}
+
+/**
+ * A secret as it is mounted by those who run containers, readable by others or not: in the environment itself or
+ * `file:PATH`, in a configuration file `file:PATH` or `${env:NAME}`. What is wrong is reported, and never shows it.
+ */
+export function decodeSecret(pattern: RegExp, rule: string): (raw: unknown, context: Context) => Secret | undefined {
+  return (raw, { ground, isFile, report }) => {
+    const fail = (why: string): undefined => {
+      report(why, HIDDEN);
+    };
+    const given = toText(raw) ?? "";
+    const variable = /^\$\{env:(\w+)\}$/.exec(given)?.[1];
+    let value: string | undefined = given;
+    if (given.startsWith("file:")) {
+      const file = resolve(ground.cwd, given.slice("file:".length));
+      try {
+        if (statSync(file).size > MAX_SECRET_BYTES) return fail(`${file} has more than ${MAX_SECRET_BYTES} bytes`);
+        value = readFileSync(file, "utf8").trim();
+      } catch (error) {
+        return fail(`the file cannot be read: ${firstLine(error)}`);
+      }
+    } else if (isFile) {
+      if (variable === undefined) return fail(SECRET_IN_FILE);
+      value = ground.env[variable]?.trim();
+      if (value === undefined || value === "") return fail(`the variable ${variable} is not set`);
+    }
+    return pattern.test(value) ? createSecret(value) : fail(rule);
+  };
 }
 
 export function decodeSecretText(raw: unknown): Secret | undefined {
@@ -147,4 +176,7 @@ export function packageName(cwd: string): string | undefined {
   }
 }
 
+const MAX_SECRET_BYTES = 4_096;
+// biome-ignore lint/suspicious/noTemplateCurlyInString: this is what the user writes
+const SECRET_IN_FILE = "expected file:PATH or ${env:NAME}: a configuration file holds no secret itself";
 const TOKEN = /^[\x21-\x7e]{32,512}$/;

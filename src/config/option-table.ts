@@ -1,10 +1,11 @@
 /** Every option of Seismo: key, environment name, unit, default, check and purpose. docs/configuration.md lists this table. */
-import type { Config } from "../config";
+import type { Config, Secret } from "../config";
 import {
   decodeAttributes,
   decodeBuckets,
   decodeInstrumentations,
   decodeLevel,
+  decodeSecret,
   decodeSecretText,
   decodeToken,
   GENERAL_HEADERS,
@@ -18,6 +19,7 @@ import {
   flag,
   HEADER_NAME,
   headers,
+  type Kind,
   list,
   type Option,
   objects,
@@ -49,6 +51,20 @@ const TOKEN_RULE =
   // biome-ignore lint/suspicious/noTemplateCurlyInString: this is what the user writes
   "in a configuration file only ${env:NAME} or file:PATH";
 export const LOOPBACK_HOST = "127.0.0.1";
+const MAIL_ADDRESS = /^[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}$/;
+const MAIL_SERVER = /^smtps?:\/\/[^\s/@]+\/?$/;
+const SECRET_FORMS =
+  "or file:PATH of a file that holds it; " +
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: this is what the user writes
+  "in a configuration file only ${env:NAME} or file:PATH";
+
+function secret(pattern: RegExp, what: string): Kind<Secret | undefined> & { readonly isSecret: true } {
+  const rule = `expected ${what}`;
+  return { unit: "text", rule: `${rule}, ${SECRET_FORMS}`, decode: decodeSecret(pattern, rule), isSecret: true };
+}
+
+const SECRET_URL = secret(/^https?:\/\/[^\s/]\S{0,2047}$/, "a URL that begins with http:// or https://");
+const SECRET_WORD = secret(/^[\x21-\x7e]{1,512}$/, "1 to 512 printable characters without spaces");
 
 export type Table = { readonly [S in keyof Config]: { readonly [F in keyof Config[S]]: Option<Config[S][F]> } };
 
@@ -358,6 +374,134 @@ export const TABLE: Table = {
       env: "SEISMO_ORIGIN_HOLD_MS",
       fallback: 2_000,
       about: "How long a collector waits for the rest of a trace before it says where a failure began.",
+    },
+  },
+  notifications: {
+    slackWebhookUrl: {
+      ...SECRET_URL,
+      key: "notifications.slack.webhook_url",
+      env: "SEISMO_NOTIFICATIONS_SLACK_WEBHOOK_URL",
+      fallback: undefined,
+      about: "Incoming webhook of Slack, or of what understands Slack's; without it none is used.",
+    },
+    emailServer: {
+      ...text(512, MAIL_SERVER, "expected smtp://host:port or smtps://host:port, without user and password"),
+      key: "notifications.email.server",
+      env: "SEISMO_NOTIFICATIONS_EMAIL_SERVER",
+      fallback: undefined,
+      about:
+        "Mail server; without it no mail is sent. `smtp://` needs STARTTLS (port 587), `smtps://` is TLS (port 465).",
+    },
+    emailFrom: {
+      ...text(320, MAIL_ADDRESS, "expected a mail address"),
+      key: "notifications.email.from",
+      env: "SEISMO_NOTIFICATIONS_EMAIL_FROM",
+      fallback: undefined,
+      about: "Sender of mails.",
+    },
+    emailTo: {
+      ...list("mail addresses", MAIL_ADDRESS),
+      key: "notifications.email.to",
+      env: "SEISMO_NOTIFICATIONS_EMAIL_TO",
+      fallback: [],
+      about: "Recipients of mails.",
+    },
+    emailUser: {
+      ...text(256),
+      key: "notifications.email.user",
+      env: "SEISMO_NOTIFICATIONS_EMAIL_USER",
+      fallback: undefined,
+      about: "For a mail server that asks for one.",
+    },
+    emailPassword: {
+      ...secret(/^\P{Cc}{1,512}$/u, "1 to 512 characters, none of control"),
+      key: "notifications.email.password",
+      env: "SEISMO_NOTIFICATIONS_EMAIL_PASSWORD",
+      fallback: undefined,
+      about: "Of that user.",
+    },
+    webhookUrl: {
+      ...SECRET_URL,
+      key: "notifications.webhook.url",
+      env: "SEISMO_NOTIFICATIONS_WEBHOOK_URL",
+      fallback: undefined,
+      about: "Takes notifications as JSON; without it none.",
+    },
+    webhookToken: {
+      ...SECRET_WORD,
+      key: "notifications.webhook.token",
+      env: "SEISMO_NOTIFICATIONS_WEBHOOK_TOKEN",
+      fallback: undefined,
+      about: "Sent to the webhook as `Authorization: Bearer …`.",
+    },
+    webhookSecret: {
+      ...SECRET_WORD,
+      key: "notifications.webhook.secret",
+      env: "SEISMO_NOTIFICATIONS_WEBHOOK_SECRET",
+      fallback: undefined,
+      about: "Signs what is sent to the webhook: `X-Seismo-Signature`.",
+    },
+    alertmanagerUrl: {
+      ...text(2_048, URL_START, URL_RULE),
+      key: "notifications.alertmanager.url",
+      env: "SEISMO_NOTIFICATIONS_ALERTMANAGER_URL",
+      fallback: undefined,
+      about: "Alertmanager, such as `http://localhost:9093`; without it none is told.",
+    },
+    pageUrl: {
+      ...text(2_048, URL_START, URL_RULE),
+      key: "notifications.page_url",
+      env: "SEISMO_NOTIFICATIONS_PAGE_URL",
+      fallback: "http://localhost:8080",
+      about: "Where people reach this collector: begins the links of notifications.",
+    },
+    minSeverity: {
+      ...oneOf("info", "warning", "critical"),
+      key: "notifications.min_severity",
+      env: "SEISMO_NOTIFICATIONS_MIN_SEVERITY",
+      fallback: "warning",
+      about: "The lowest severity that is told of.",
+    },
+    windowMinutes: {
+      ...whole("minutes", 1, 1_440),
+      key: "notifications.window_minutes",
+      env: "SEISMO_NOTIFICATIONS_WINDOW_MINUTES",
+      fallback: 5,
+      about: "A group is told of once in so long.",
+    },
+    perMinute: {
+      ...whole("messages", 2, 1_000),
+      key: "notifications.per_minute",
+      env: "SEISMO_NOTIFICATIONS_PER_MINUTE",
+      fallback: 20,
+      about: "Of each channel, in any minute; what goes over is told of by number.",
+    },
+    perHour: {
+      ...whole("messages", 5, 10_000),
+      key: "notifications.per_hour",
+      env: "SEISMO_NOTIFICATIONS_PER_HOUR",
+      fallback: 60,
+      about: "Of each channel, in any hour; a fifth is kept for critical errors, a fifth for what tells of the rest.",
+    },
+    outboxPath: {
+      ...path("data/notifications"),
+      key: "notifications.outbox_path",
+      env: "SEISMO_NOTIFICATIONS_OUTBOX_PATH",
+      about: "Folder of what is still to be sent.",
+    },
+    allowPrivate: {
+      ...flag(),
+      key: "notifications.allow_private",
+      env: "SEISMO_NOTIFICATIONS_ALLOW_PRIVATE",
+      fallback: false,
+      about: "Allow channels in a private network.",
+    },
+    allowInsecure: {
+      ...flag(),
+      key: "notifications.allow_insecure",
+      env: "SEISMO_NOTIFICATIONS_ALLOW_INSECURE",
+      fallback: false,
+      about: "Allow `http://`, and mail without TLS, to other addresses than loopback.",
     },
   },
   journal: {

@@ -49,7 +49,7 @@ export const ENVIRONMENT = "environment";
 export const HIDDEN = "[REDACTED]";
 
 export const SECRET_NAME: RegExp =
-  /auth|token|secret|passw|pwd|cookie|session|credential|signature|private|api-?key|jwt|csrf|xsrf|dsn/i;
+  /auth|token|secret|passw|pwd|cookie|session|credential|signature|private|api-?key|jwt|csrf|xsrf|dsn|webhook/i;
 const MAX_PROBLEMS = 100;
 const MAX_SHOWN_CHARS = 80;
 

@@ -12,11 +12,11 @@
  */
 import { randomUUID } from "node:crypto";
 import { validateHeaderName, validateHeaderValue } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
 import type { ErrorOrigin, ItemTags, OtlpEncoding, OtlpSignal } from "../event";
 import { createAppendFile, type DropReason, type Signal, type Telemetry } from "../telemetry";
+import { backOffMillis, MIN_BACK_OFF_MILLIS, waitFor } from "./back-off";
 import type { AppendOutcome, DiskQueue } from "./disk-queue";
 import { decodeItem, encodeItem, type ForwardItem, type PendingTags, type StoredItem } from "./forward-record";
 import { createPoster, type OtlpPoster } from "./otlp-post";
@@ -248,13 +248,9 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     }
   }
 
-  /** Full jitter, or as the receiver asks and a little later; never under a second, and never longer than its caps. */
   async function backOff(retryAfterMillis: number | undefined): Promise<void> {
     failures += 1;
-    const ceiling = Math.min(MAX_BACK_OFF_MILLIS, MIN_BACK_OFF_MILLIS * 2 ** Math.min(failures, 16));
-    const asked = Math.min(retryAfterMillis ?? 0, MAX_RETRY_AFTER_MILLIS);
-    const delay = retryAfterMillis === undefined ? ceiling * random() : asked * (1 + RETRY_AFTER_JITTER * random());
-    await wait(Math.max(MIN_BACK_OFF_MILLIS, delay), stopping.signal);
+    await wait(backOffMillis(failures, retryAfterMillis, random), stopping.signal);
   }
 
   function warn(signal: OtlpSignal, what: string): void {
@@ -379,10 +375,6 @@ const TOO_LARGE = 413;
 const HOLD_POLL_MILLIS = 50;
 const TIMEOUT_MILLIS = 10_000;
 const MAX_AGE_MILLIS = 86_400_000;
-const MIN_BACK_OFF_MILLIS = 1_000;
-const MAX_BACK_OFF_MILLIS = 30_000;
-const MAX_RETRY_AFTER_MILLIS = 300_000;
-const RETRY_AFTER_JITTER = 0.1;
 const DEAD_LETTER_BYTES = 16_777_216;
 
 const compress = promisify(gzip);
@@ -445,8 +437,4 @@ function toItemTags(tag: PendingTags, origin: ErrorOrigin): ItemTags {
       ["error.origin", origin],
     ],
   };
-}
-
-async function waitFor(millis: number, abort: AbortSignal): Promise<void> {
-  await sleep(millis, undefined, { signal: abort }).catch(() => undefined); // ended early
 }

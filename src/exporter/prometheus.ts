@@ -36,6 +36,7 @@ import { createDefaultMetrics } from "./default-metrics";
 import { hardwareFaults, utilization } from "./hardware-context";
 import { createLastSeen } from "./last-seen";
 import { type GaugeInGroup, type GaugeMerge, type MetricFamilySnapshot, OTHER } from "./metric-family";
+import type { NotificationCount } from "./notifier";
 import { createDistinctWindow, createTimeWindow, type DistinctWindow, type TimeWindow } from "./time-window";
 import { createTopGroups } from "./top-groups";
 
@@ -69,6 +70,8 @@ export interface MetricsSources {
   residentBytes?(): number;
   /** Of a collector alone. */
   collector?(): CollectorCounts;
+  /** Of a collector alone: what became of notifications. */
+  notifications?(): readonly NotificationCount[];
   /** What was received and is not yet kept, forwarded or dropped. */
   waiting?(): readonly { readonly signal: Signal; readonly count: number }[];
 }
@@ -364,6 +367,13 @@ export function createMetrics(
     const undecided = counter("undecided_origins_total", "Failures taken for roots before their time was over.", [], {
       collect: guarded("undecided_origins_total", () => raise(undecided.at([]), collector().undecided)),
     });
+  }
+  const { notifications } = sources;
+  if (notifications !== undefined) {
+    const collect = guarded("notifications_total", () => {
+      for (const { channel, outcome, count } of notifications()) raise(told.at([channel, outcome]), count);
+    });
+    const told = counter("notifications_total", "Notifications to people.", ["channel", "outcome"], { collect });
   }
   const unaccounted = gauge(
     "unaccounted",

@@ -56,6 +56,7 @@ const CONTRACT: Readonly<Record<string, readonly [type: string, labels: string]>
 const COLLECTOR_CONTRACT: typeof CONTRACT = {
   otlp_refused_requests_total: ["counter", "reason"],
   undecided_origins_total: ["counter", ""],
+  notifications_total: ["counter", "channel outcome"],
 };
 
 test("what was received and is neither kept, forwarded, dropped nor waiting is shown as unaccounted", async () => {
@@ -103,12 +104,14 @@ test("a collector counts what it refused and what it could not decide, and has n
     telemetry,
     queues: () => [],
     collector: () => ({ refused: { too_large: 3, malformed: 0 }, undecided }),
+    notifications: () => [{ channel: "slack", outcome: "held_back", count: 7 } as const],
   };
   const metrics = createMetrics(OPTIONS, sources, () => NOW);
   const names = new Set(metrics.snapshot().map(({ name }) => name));
   for (const name of Object.keys(COLLECTOR_CONTRACT)) assert.ok(names.has(`seismo_${name}`), name);
   assert.ok(!names.has("seismo_requests_in_flight") && !names.has("seismo_requests_stuck"));
   assert.equal(sampleWith(await scrape(metrics), "seismo_otlp_refused_requests", { reason: "too_large" }).value, 3);
+  assert.equal(sampleWith(await scrape(metrics), "seismo_notifications", { outcome: "held_back" }).value, 7);
   undecided = 5;
   assert.equal(only(await scrape(metrics), "seismo_undecided_origins").value, 5);
 });
