@@ -188,7 +188,7 @@ export function describeProblems(problems: readonly ConfigProblem[]): string[] {
   return problems.map(({ source, key, value, rule, nearest }) => {
     const given = value === "" ? key : `${key}=${JSON.stringify(value)}`;
     const hint = nearest === undefined ? "" : `; the nearest known name is ${nearest}`;
-    return escapeControls(`${source}: ${given}: ${rule}${hint}`);
+    return escapeControls(`${source}: ${given === "" ? "" : `${given}: `}${rule}${hint}`);
   });
 }
 

@@ -1,0 +1,33 @@
+/** What Grafana adds to PromQL: functions of its variables, and legends that speak of labels. */
+import { isObject } from "../config/option-kinds";
+
+/** The PromQL in a query and the labels asked of its result. Undefined: it names no metric. */
+export function grafanaQuery(query: string): { readonly expr: string; readonly labels: readonly string[] } | undefined {
+  const [, values, label = ""] = LABEL_VALUES.exec(query) ?? [];
+  if (values !== undefined) return { expr: values, labels: [label] };
+  const result = QUERY_RESULT.exec(query)?.[1];
+  if (result !== undefined) return { expr: result, labels: [] };
+  return WITHOUT_METRIC.test(query) || query.trim() === "" ? undefined : { expr: query, labels: [] };
+}
+
+/** By query as it is written: the labels in `legendFormat`, wherever in the dashboard. */
+export function legendLabels(json: unknown): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, readonly string[]>();
+  const waiting: unknown[] = [json];
+  for (let item = waiting.pop(); item !== undefined; item = waiting.pop()) {
+    if (Array.isArray(item)) waiting.push(...item);
+    if (!isObject(item)) continue;
+    const { expr, legendFormat } = item;
+    if (typeof expr === "string" && typeof legendFormat === "string") {
+      const labels = [...legendFormat.matchAll(SPOKEN_OF)].map(([, label = ""]) => label);
+      found.set(expr, [...(found.get(expr) ?? []), ...labels]);
+    }
+    waiting.push(...Object.values(item));
+  }
+  return found;
+}
+
+const LABEL_VALUES = /^\s*label_values\(\s*(.+?)\s*,\s*(\w+)\s*\)\s*$/s;
+const QUERY_RESULT = /^\s*query_result\((.+)\)\s*$/s;
+const WITHOUT_METRIC = /^\s*(?:label_values|label_names|metrics)\(/;
+const SPOKEN_OF = /\{\{\s*(\w+)\s*\}\}/g;
