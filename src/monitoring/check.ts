@@ -14,7 +14,7 @@ import { checkScraping } from "./check-scraping";
 import { dashboardQueries } from "./dashboard-queries";
 import type { DocumentedMetrics } from "./documented-metrics";
 import { askEndpoint, type EndpointAnswer } from "./endpoint";
-import { grafanaQuery, legendLabels } from "./grafana-queries";
+import { legendLabels, promqlOf } from "./grafana-queries";
 import { createMetricIndex, type MetricOrigin } from "./known-metrics";
 import { type FileContent, type MonitoringPaths, readMonitoringFiles } from "./monitoring-files";
 import type { Rule } from "./rule-file";
@@ -122,11 +122,10 @@ function queriesOfRules({ file, content }: FileContent<readonly Rule[]>): Query[
 function queriesOfDashboard({ file, content }: FileContent<unknown>): Query[] {
   const legends = legendLabels(content);
   return dashboardQueries(content, file).flatMap(({ dashboard, panel, refId, expr, raw }) => {
-    const query = grafanaQuery(expr);
-    if (query === undefined) return [];
-    const spokenOf = [...query.labels, ...(legends.get(raw) ?? [])];
+    const promql = promqlOf(expr);
     const where = `${dashboard} › ${panel} ${refId}`.trim();
-    return [{ file, where, expr: query.expr, spokenOf, hasOwnJob: false }];
+    const spokenOf = legends.get(raw) ?? [];
+    return promql === undefined ? [] : [{ file, where, expr: promql, spokenOf, hasOwnJob: false }];
   });
 }
 

@@ -1,13 +1,10 @@
 /** What Grafana adds to PromQL: functions of its variables, and legends that speak of labels. */
 import { isObject } from "../config/option-kinds";
 
-/** The PromQL in a query and the labels asked of its result. Undefined: it names no metric. */
-export function grafanaQuery(query: string): { readonly expr: string; readonly labels: readonly string[] } | undefined {
-  const [, values, label = ""] = LABEL_VALUES.exec(query) ?? [];
-  if (values !== undefined) return { expr: values, labels: [label] };
+/** The PromQL in a query. Undefined: a function of Grafana's that names no metric in full. */
+export function promqlOf(query: string): string | undefined {
   const result = QUERY_RESULT.exec(query)?.[1];
-  if (result !== undefined) return { expr: result, labels: [] };
-  return WITHOUT_METRIC.test(query) || query.trim() === "" ? undefined : { expr: query, labels: [] };
+  return result ?? (WITHOUT_METRIC.test(query) ? undefined : query);
 }
 
 /** By query as it is written: the labels in `legendFormat`, wherever in the dashboard. */
@@ -27,7 +24,6 @@ export function legendLabels(json: unknown): ReadonlyMap<string, readonly string
   return found;
 }
 
-const LABEL_VALUES = /^\s*label_values\(\s*(.+?)\s*,\s*(\w+)\s*\)\s*$/s;
 const QUERY_RESULT = /^\s*query_result\((.+)\)\s*$/s;
-const WITHOUT_METRIC = /^\s*(?:label_values|label_names|metrics)\(/;
+const WITHOUT_METRIC = /^\s*(?:label_names|metrics)\(/;
 const SPOKEN_OF = /\{\{\s*(\w+)\s*\}\}/g;
