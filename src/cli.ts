@@ -71,6 +71,7 @@ const COLLECT_OPTIONS: { readonly [option: string]: string } = {
 
 /** The longest that a collector takes to stop. */
 const STOP_MILLIS = 9_000;
+const MAX_SHOWN_FAULTS = 200;
 const EXIT = { done: 0, failed: 1, misused: 2 } as const;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -153,7 +154,8 @@ async function checkAgainst(
     config,
     cwd: process.cwd(),
   });
-  complain(problems);
+  complain(problems.slice(0, MAX_SHOWN_FAULTS));
+  if (problems.length > MAX_SHOWN_FAULTS) process.stderr.write(`and ${problems.length - MAX_SHOWN_FAULTS} more\n`);
   const all = faults + problems.length;
   const lines = [
     ...(faults === 0 ? ["configuration is valid"] : []),

@@ -11,8 +11,6 @@ export interface Query {
   readonly expr: string;
   /** Labels of the result that a text speaks of. */
   readonly spokenOf: readonly string[];
-  /** Its value of `job` is meant as it stands, not chosen on a dashboard. */
-  readonly hasOwnJob: boolean;
 }
 
 export interface QueryFindings {
@@ -56,7 +54,7 @@ export function checkQueries(
     for (const label of labels === undefined ? [] : query.spokenOf.filter((spoken) => !labels.has(spoken))) {
       found("label", label, `a text speaks of it; the result has ${listed([...(labels ?? [])])}`, [...(labels ?? [])]);
     }
-    if (!query.hasOwnJob || jobs === undefined) continue;
+    if (jobs === undefined) continue;
     for (const job of names.matchers.flatMap(jobsOf).filter((name) => !jobs.includes(name))) {
       found("job", job, "no such job is scraped", jobs);
     }

@@ -74,7 +74,7 @@ export async function checkMonitoring(options: MonitoringOptions): Promise<Monit
     const { file = "", where = "" } = places[0] ?? {};
     notes.push({
       source: file,
-      key: where,
+      key: `${where}: metric`,
       value: metric,
       rule: `documented, and served by no endpoint that was asked${more(places.length - 1)}`,
     });
@@ -116,7 +116,7 @@ function merged(all: readonly ReadonlyMap<string, ServedFamily>[]): ServedFamily
 }
 
 function queriesOfRules({ file, content }: FileContent<readonly Rule[]>): Query[] {
-  return content.map(({ name, expr, spokenOf }) => ({ file, where: name, expr, spokenOf, hasOwnJob: true }));
+  return content.map(({ name, expr, spokenOf }) => ({ file, where: name, expr, spokenOf }));
 }
 
 function queriesOfDashboard({ file, content }: FileContent<unknown>): Query[] {
@@ -125,7 +125,7 @@ function queriesOfDashboard({ file, content }: FileContent<unknown>): Query[] {
     const promql = promqlOf(expr);
     const where = `${dashboard} › ${panel} ${refId}`.trim();
     const spokenOf = legends.get(raw) ?? [];
-    return promql === undefined ? [] : [{ file, where, expr: promql, spokenOf, hasOwnJob: false }];
+    return promql === undefined ? [] : [{ file, where, expr: promql, spokenOf }];
   });
 }
 

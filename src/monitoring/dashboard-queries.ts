@@ -17,13 +17,14 @@ export function dashboardQueries(json: unknown, file: string): DashboardQuery[] 
     listOf(panel["targets"]).flatMap((target) => {
       const raw = target["expr"];
       if (typeof raw !== "string") return [];
-      const expr = raw.replace(DURATION, "5m").replace(VARIABLE, "x");
+      const expr = raw.replace(DURATION, "5m").replace(EQUAL_TO_VARIABLE, '=~".+"').replace(VARIABLE, ".*");
       return [{ file, dashboard, panel: String(panel["title"]), refId: String(target["refId"]), expr, raw }];
     }),
   );
 }
 
 const DURATION = /\$(?:__rate_interval|__interval|__range)\b|\$\{__(?:rate_interval|interval|range)\}/g;
+const EQUAL_TO_VARIABLE = /=\s*"(?:\$\{\w+(?::\w+)?\}|\$\w+)"/g;
 const VARIABLE = /\$\{\w+(?::\w+)?\}|\$\w+/g;
 
 function panelsOf(json: unknown): Record<string, unknown>[] {

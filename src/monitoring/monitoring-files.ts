@@ -42,6 +42,8 @@ export function readMonitoringFiles(
 ): MonitoringFiles {
   const problems: ConfigProblem[] = [];
   const absent: string[] = [];
+  const fault = (path: string, rule: string): void =>
+    void problems.push({ source: shown(path, cwd), key: "", value: "", rule });
   const locate = (given: string | undefined, usual: string): string | undefined => {
     if (given !== undefined) return resolve(cwd, given);
     const found = [cwd, packageFolder].map((folder) => join(folder, usual)).find(existsSync);
@@ -50,12 +52,11 @@ export function readMonitoringFiles(
   };
   function read<T>(path: string | undefined, expected: string, decode: (text: string) => T): FileContent<T>[] {
     if (path === undefined) return [];
-    const file = shown(path, cwd);
     try {
       if (statSync(path).size > MAX_FILE_BYTES) throw new Error(`at most ${MAX_FILE_BYTES} bytes`);
-      return [{ file, path, content: decode(readFileSync(path, "utf8")) }];
+      return [{ file: shown(path, cwd), path, content: decode(readFileSync(path, "utf8")) }];
     } catch (error) {
-      problems.push({ source: file, key: "", value: "", rule: `expected ${expected}: ${firstLine(error)}` });
+      fault(path, `expected ${expected}: ${firstLine(error)}`);
       return [];
     }
   }
@@ -66,9 +67,9 @@ export function readMonitoringFiles(
       if (!statSync(path).isDirectory()) return [path];
       const names = readdirSync(path).filter((name) => name.endsWith(".json"));
       if (names.length > 0) return names.sort().map((name) => join(path, name));
-      problems.push({ source: shown(path, cwd), key: "", value: "", rule: "expected dashboards, files named *.json" });
+      fault(path, "expected dashboards, files named *.json");
     } catch (error) {
-      problems.push({ source: shown(path, cwd), key: "", value: "", rule: `expected dashboards: ${firstLine(error)}` });
+      fault(path, `expected dashboards: ${firstLine(error)}`);
     }
     return [];
   };

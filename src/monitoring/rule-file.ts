@@ -39,4 +39,4 @@ function readRule(rule: unknown, at: string): Rule {
   };
 }
 
-const SPOKEN_OF = /\$labels\.([a-zA-Z_]\w*)/g;
+const SPOKEN_OF = /(?:\$labels|\.Labels)\.([a-zA-Z_]\w*)/g;

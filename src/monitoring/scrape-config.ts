@@ -31,13 +31,11 @@ export function readScrapeConfig(text: string): ScrapeConfig {
   };
 }
 
-/** Also of a pattern (`rules/*.yml`): a star stands in the name of the file alone, as Prometheus has it. */
+/** Also of a pattern (`rules/*.yml`): it stands in the name of the file alone, as Prometheus has it. */
 export function existsRuleFile(pattern: string, folder: string): boolean {
   const path = resolve(folder, pattern);
-  const parts = basename(path)
-    .split("*")
-    .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
-  const name = new RegExp(`^${parts.join(".*")}$`);
+  const literal = basename(path).replace(/[.+^${}()|[\]\\]/g, "\\$&");
+  const name = new RegExp(`^${literal.replaceAll("*", ".*").replaceAll("?", ".")}$`);
   try {
     return readdirSync(dirname(path)).some((file) => name.test(file));
   } catch {

@@ -123,7 +123,7 @@ test("check holds rules, dashboards and the scrape configuration against what is
     assert.deepEqual([code, faults], [0, []]);
     assert.match(
       stdout,
-      /^note: alerting\/rules\.yml: SeismoRefuses="seismo_otlp_refused_requests_total": documented/m,
+      /^note: alerting\/rules\.yml: SeismoRefuses: metric="seismo_otlp_refused_requests_total": documented/m,
     );
   });
 
