@@ -71,6 +71,7 @@ const COLLECT_OPTIONS: { readonly [option: string]: string } = {
 
 /** The longest that a collector takes to stop. */
 const STOP_MILLIS = 9_000;
+/** Of rules and dashboards; the rest are counted. */
 const MAX_SHOWN_FAULTS = 200;
 const EXIT = { done: 0, failed: 1, misused: 2 } as const;
 

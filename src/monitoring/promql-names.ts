@@ -86,10 +86,9 @@ export function promqlNames(expression: string, known: KnownMetrics): PromqlName
       ...given.filter(({ label, operator }) => label === "__name__" && operator === "=~").flatMap(matching),
     ];
     for (const metric of named) metrics.add(metric);
-    const labels = union(named.map(known.labelsOf));
-    for (const { label } of given)
-      if (label !== "__name__") want(label, "matcher", named.length === 0 ? undefined : labels);
-    return named.length === 0 ? undefined : labels;
+    const labels = named.length === 0 ? undefined : union(named.map(known.labelsOf));
+    for (const { label } of given) if (label !== "__name__") want(label, "matcher", labels);
+    return labels;
   }
 
   function matchersOf(node: SyntaxNode): Matcher[] {
@@ -139,8 +138,10 @@ export function promqlNames(expression: string, known: KnownMetrics): PromqlName
       clause?.getChild("GroupLeft") != null ? "left" : clause?.getChild("GroupRight") != null ? "right" : "";
     const many = groups === "right" ? right : left;
     const one = groups === "right" ? left : right;
-    if (isOn) for (const label of names) for (const side of [left, right]) want(label, "on", side.labels);
-    else for (const label of names) want(label, "ignoring", union([left.labels, right.labels]));
+    for (const label of names) {
+      if (isOn) for (const side of [left, right]) want(label, "on", side.labels);
+      else want(label, "ignoring", union([left.labels, right.labels]));
+    }
     for (const label of included) want(label, `group_${groups}`, one.labels);
     if (node.getChild("Or") !== null) return vector(union([left.labels, right.labels]));
     if (node.getChild("And") !== null || node.getChild("Unless") !== null) return left;

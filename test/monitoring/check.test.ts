@@ -303,6 +303,14 @@ test("check holds rules, dashboards and the scrape configuration against what is
     ]);
   });
 
+  await t.test("faults without end are counted, not listed", async () => {
+    const rules = Array.from({ length: 250 }, (_, index) => ({ alert: `Planted${index}`, expr: "seismo_nothing" }));
+    const text = JSON.stringify({ groups: [{ name: "many", rules }] });
+    const { stdout, faults } = await check(monitoring({ "alerting/rules.yml": text }), urls);
+    assert.deepEqual([faults.length, faults.at(-1)], [201, "and 50 more"]);
+    assert.match(stdout, /^250 faults$/m);
+  });
+
   await t.test("bad configuration is told as ever, and counted with the rest", async () => {
     const folder = monitoring({ "seismo.config.yaml": "metrics: { prot: 1 }" });
     const { code, stdout, faults } = await check(folder, urls);
