@@ -168,12 +168,15 @@ test("compose's Prometheus is prometheus.yml but for addresses and the token", (
   const ours = yaml("examples/compose/prometheus.yml");
   const plain = (config: unknown): unknown =>
     JSON.parse(
-      JSON.stringify(config, (key, value) =>
+      JSON.stringify({ config }, (key, value) =>
         ["static_configs", "authorization"].includes(key) ? undefined : (value as unknown),
       ),
     );
-  for (const [key, value] of Object.entries(mapAt(yaml("prometheus.yml"), ""))) {
-    assert.deepEqual(plain({ [key]: at(ours, key) }), plain({ [key]: value }), key);
+  for (const [section, settings] of Object.entries(mapAt(yaml("prometheus.yml"), ""))) {
+    const paths = Array.isArray(settings)
+      ? [section]
+      : Object.keys(mapAt(settings, "")).map((key) => `${section}.${key}`);
+    for (const path of paths) assert.deepEqual(plain(at(ours, path)), plain(at(yaml("prometheus.yml"), path)), path);
   }
   const names = Object.keys(mapAt(compose, "services"));
   const targets = [...text("examples/compose/prometheus.yml").matchAll(/"([\w-]+):\d+"/g)].map(([, host = ""]) => host);
