@@ -14,6 +14,8 @@ export interface ServiceOptions {
   /** Compiled, in this folder. */
   readonly script: string;
   readonly port: number;
+  /** Default 0, a free one. */
+  readonly metricsPort?: number;
   readonly settings: { readonly [name: string]: string };
   /** Where its spans go, and the errors that none of them tells of. */
   readonly otlpUrl: string;
@@ -26,7 +28,7 @@ const EXPORT_DELAY_MILLIS = 250;
 
 /** Waits until the service takes requests and its metrics can be asked for. */
 export async function startService(options: ServiceOptions): Promise<ServiceProcess> {
-  const { name, script, folder } = options;
+  const { name, script, folder, metricsPort = 0 } = options;
   const { pid, ready, died, stop } = await startProcess({
     title: `${name} service`,
     args: ["--require", require.resolve("seismo/register"), join(__dirname, script)],
@@ -35,7 +37,10 @@ export async function startService(options: ServiceOptions): Promise<ServiceProc
     whenReady: async (child) => {
       const [[message], metricsUrl] = await Promise.all([
         once(child, "message"),
-        printed(child.stderr, /metrics on (http:\S+)/),
+        // Only a port that Seismo chose is told.
+        metricsPort === 0
+          ? printed(child.stderr, /metrics on (http:\S+)/)
+          : Promise.resolve(`http://127.0.0.1:${metricsPort}/metrics`),
       ]);
       const { port }: { readonly port?: unknown } = Object(message);
       return { url: `http://127.0.0.1:${Number(port)}`, metricsUrl };
@@ -44,7 +49,7 @@ export async function startService(options: ServiceOptions): Promise<ServiceProc
   return { name, pid, ...ready, died, stop };
 }
 
-function environment({ name, port, settings, otlpUrl, folder }: ServiceOptions): NodeJS.ProcessEnv {
+function environment({ name, port, metricsPort = 0, settings, otlpUrl, folder }: ServiceOptions): NodeJS.ProcessEnv {
   return {
     ...plainEnvironment(),
     ...settings,
@@ -55,7 +60,7 @@ function environment({ name, port, settings, otlpUrl, folder }: ServiceOptions):
     OTEL_BSP_SCHEDULE_DELAY: String(EXPORT_DELAY_MILLIS),
     OTEL_BLRP_SCHEDULE_DELAY: String(EXPORT_DELAY_MILLIS),
     SEISMO_WORKER_ID: name,
-    SEISMO_METRICS_PORT: "0",
+    SEISMO_METRICS_PORT: String(metricsPort),
     SEISMO_SLOW_REQUEST_MS: "300",
     SEISMO_JOURNAL_PATH: join(folder, "error_log.jsonl"),
     SEISMO_JOURNAL_FALLBACK_PATH: join(folder, "error_log_fallback.txt"),

@@ -4,13 +4,14 @@ import { hostname } from "node:os";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import type { Config, ConfigProblem } from "./config";
 import { describeProblems, loadConfig } from "./config";
+import { showValue } from "./config/problems";
 import { VERSION } from "./version";
 
 const USAGE = `Usage: seismo <command> [options]
 
 Commands:
   collect          takes OTLP and error reports, counts and passes on (seismo collect --help)
-  check [FILE]     validates the configuration (FILE, else SEISMO_CONFIG or seismo.config.*, and the environment)
+  check [FILE]     validates the configuration, and rules and dashboards against live endpoints (seismo check --help)
   rules            makes alerting/rules.yml of alerting/thresholds.yaml (seismo rules --help)
 
 Options:
@@ -52,6 +53,26 @@ Options:
 docs/alerting.md lists the alerts.
 `;
 
+const CHECK_USAGE = `Usage: seismo check [FILE] [--url URL …] [options]
+
+Validates the configuration (FILE, else SEISMO_CONFIG or seismo.config.*, and the environment). With --url also proves
+that rules, dashboards, scrape configuration and the list of metrics agree with what these endpoints serve.
+
+  seismo check --url http://127.0.0.1:9464/metrics --url http://127.0.0.1:8080/metrics
+
+Options:
+  --url URL           metrics of a service or a collector; one of each tells all
+  --rules FILE        recording and alerting rules, may be given again (alerting/rules.yml)
+  --dashboards PATH   a folder of dashboards, or one (grafana/dashboards)
+  --prometheus FILE   scrape configuration (prometheus.yml)
+  --docs FILE         list of metrics (docs/metrics.md)
+  --token-file FILE   token that the endpoints ask for, in a file of mode 600 (else SEISMO_TOKEN)
+  -h, --help          shows this text
+
+Files are looked for in the working folder, then among those that came with Seismo.
+Exit code: 0 when all agrees, 1 when something does not, 2 when an option is wrong.
+`;
+
 /** The variables that the options of `collect` stand for; the command line wins. */
 const COLLECT_OPTIONS: { readonly [option: string]: string } = {
   config: "SEISMO_CONFIG",
@@ -65,6 +86,8 @@ const COLLECT_OPTIONS: { readonly [option: string]: string } = {
 
 /** The longest that a collector takes to stop. */
 const STOP_MILLIS = 9_000;
+/** Of rules and dashboards; the rest are counted. */
+const MAX_SHOWN_FAULTS = 200;
 const EXIT = { done: 0, failed: 1, misused: 2 } as const;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -83,7 +106,7 @@ async function main(args: readonly string[]): Promise<number> {
       process.stdout.write(`${VERSION}\n`);
       return EXIT.done;
     case "check":
-      return check(rest);
+      return await check(rest);
     case "collect":
       return await collect(rest);
     case "rules":
@@ -93,15 +116,88 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function check(args: readonly string[]): number {
-  const given = parse(args, {}, USAGE);
+async function check(args: readonly string[]): Promise<number> {
+  const given = parse(args, CHECK_OPTIONS, CHECK_USAGE);
   if (typeof given === "number") return given;
   const [file, ...more] = given.positionals;
-  if (more.length > 0) return misused("check takes one file", USAGE);
-  const { problems } = configuration(file === undefined ? {} : { SEISMO_CONFIG: file });
-  complain(problems);
-  process.stdout.write(problems.length === 0 ? "configuration is valid\n" : `${problems.length} faults\n`);
-  return problems.length === 0 ? EXIT.done : EXIT.failed;
+  if (more.length > 0) return misused("check takes one file", CHECK_USAGE);
+  const urls = texts(given.values["url"]);
+  const bad = urls.find((url) => !isHttpUrl(url));
+  if (bad !== undefined)
+    return misused(`--url "${showValue(bad)}": expected a URL that begins with http:// or https://`, CHECK_USAGE);
+  const needsUrl = Object.keys(CHECK_OPTIONS).find((option) => given.values[option] !== undefined);
+  if (urls.length === 0 && needsUrl !== undefined) return misused(`--${needsUrl} needs --url`, CHECK_USAGE);
+
+  const [tokenFile] = texts(given.values["token-file"]);
+  const { config, problems } = configuration({
+    ...(file === undefined ? {} : { SEISMO_CONFIG: file }),
+    ...(tokenFile === undefined ? {} : { SEISMO_TOKEN: `file:${tokenFile}` }),
+  });
+  const typed = new Map(tokenFile === undefined ? [] : [["SEISMO_TOKEN", "token-file"]]);
+  complain(problems.map((problem) => asTyped(problem, typed)));
+  if (urls.length === 0) {
+    process.stdout.write(problems.length === 0 ? "configuration is valid\n" : `${problems.length} faults\n`);
+    return problems.length === 0 ? EXIT.done : EXIT.failed;
+  }
+  return await checkAgainst(urls.map(metricsUrl), config, problems.length, given.values);
+}
+
+const CHECK_OPTIONS = {
+  url: { type: "string", multiple: true },
+  rules: { type: "string", multiple: true },
+  dashboards: { type: "string" },
+  prometheus: { type: "string" },
+  docs: { type: "string" },
+  "token-file": { type: "string" },
+} as const;
+
+async function checkAgainst(
+  urls: readonly URL[],
+  config: Config,
+  faults: number,
+  options: Given["values"],
+): Promise<number> {
+  // Loaded only here, with a parser of PromQL and one of YAML.
+  const { checkMonitoring } = require("./monitoring/check") as typeof import("./monitoring/check");
+  const path = (option: string): string | undefined => texts(options[option])[0];
+  const { problems, notes, summary } = await checkMonitoring({
+    urls,
+    token: config.security.token,
+    paths: {
+      rules: options["rules"] === undefined ? undefined : texts(options["rules"]),
+      dashboards: path("dashboards"),
+      prometheus: path("prometheus"),
+      docs: path("docs"),
+    },
+    config,
+    cwd: process.cwd(),
+  });
+  complain(problems.slice(0, MAX_SHOWN_FAULTS));
+  if (problems.length > MAX_SHOWN_FAULTS) process.stderr.write(`and ${problems.length - MAX_SHOWN_FAULTS} more\n`);
+  const all = faults + problems.length;
+  const lines = [
+    ...(faults === 0 ? ["configuration is valid"] : []),
+    ...summary,
+    ...describeProblems(notes).map((note) => `note: ${note}`),
+    all === 0 ? "no faults" : `${all} ${all === 1 ? "fault" : "faults"}`,
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+  return all === 0 ? EXIT.done : EXIT.failed;
+}
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:\/\/[^@]*$/i.test(text);
+}
+
+/** A bare address stands for its usual path. */
+function metricsUrl(text: string): URL {
+  const url = new URL(text);
+  if (url.pathname === "/") url.pathname = "/metrics";
+  return url;
+}
+
+function texts(value: Given["values"][string]): string[] {
+  return [value].flat().filter((item) => typeof item === "string");
 }
 
 function rules(args: readonly string[]): number {

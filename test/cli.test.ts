@@ -34,7 +34,7 @@ test("without a command it shows how it is used, and that something is missing",
   assert.match(stderr, /^Usage: seismo <command>/);
 });
 
-for (const args of [["--help"], ["-h"], ["help"], ["check", "--help"]]) {
+for (const args of [["--help"], ["-h"], ["help"]]) {
   test(`${args.join(" ")} shows how it is used`, () => {
     const { status, stdout, stderr } = seismo(args);
     assert.deepEqual([status, stderr], [0, ""]);
@@ -51,6 +51,14 @@ test("collect --help shows its options, and how they are set otherwise", () => {
   const { status, stdout, stderr } = seismo(["collect", "--help"]);
   assert.deepEqual([status, stderr], [0, ""]);
   for (const option of ["--config", "--host", "--port", "--otlp-port", "--grpc-port", "--forward"]) {
+    assert.ok(stdout.includes(`  ${option} `), option);
+  }
+});
+
+test("check --help shows what it compares, and with what", () => {
+  const { status, stdout, stderr } = seismo(["check", "--help"]);
+  assert.deepEqual([status, stderr], [0, ""]);
+  for (const option of ["--url", "--rules", "--dashboards", "--prometheus", "--docs", "--token-file"]) {
     assert.ok(stdout.includes(`  ${option} `), option);
   }
 });
@@ -82,6 +90,9 @@ for (const [args, says] of [
   [["chekc"], /unknown command "chekc"/],
   [["check", "one", "two"], /check takes one file/],
   [["check", "--fast"], /--fast/],
+  [["check", "--rules", "rules.yml"], /--rules needs --url/],
+  [["check", "--url", "localhost:9464"], /--url "localhost:9464": expected a URL/],
+  [["check", "--url", "http://me:hunter22@localhost"], /--url "http:\/\/\[REDACTED\]@localhost": expected a URL/],
 ] as const) {
   test(`${args.join(" ")} is refused with a reason, and with how it is used`, () => {
     const { status, stdout, stderr } = seismo(args);
