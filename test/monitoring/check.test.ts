@@ -46,8 +46,10 @@ const RULES = `groups:
       - alert: SeismoDown
         expr: up{job=~"seismo|seismo-collector"} == 0
 `;
+const TEMPLATING = { list: ["job", "service"].map((name) => ({ name, type: "query" })) };
 const DASHBOARD = {
   title: "Overview",
+  templating: TEMPLATING,
   panels: [
     {
       title: "Errors",
@@ -136,6 +138,7 @@ test("check holds rules, dashboards and the scrape configuration against what is
   const withPanel = (change: object): string =>
     JSON.stringify({
       title: "Mine",
+      templating: TEMPLATING,
       panels: [{ title: "Row", panels: [{ title: "Planted", targets: [{ refId: "B", ...change }] }] }],
     });
   for (const [what, path, text, fault] of [
