@@ -3,8 +3,10 @@ import { type AlertRule, alert, atLevels, type RecordingRule, type RuleGround, t
 import { acrossJobs, gained, plainNumber, share } from "../promql";
 
 const FIVE_MINUTES_SECONDS = 300;
-const WINDOW_SECONDS = { "5m": 300, "30m": 1_800, "1h": 3_600, "2h": 7_200, "6h": 21_600, "1d": 86_400, "3d": 259_200 };
-type Window = keyof typeof WINDOW_SECONDS;
+/** Of the group: so far apart are the samples of what it records, and so much each of them stands for. */
+const INTERVAL_SECONDS = 30;
+const WINDOWS = ["5m", "30m", "1h", "2h", "6h", "1d", "3d"] as const;
+type Window = (typeof WINDOWS)[number];
 
 /**
  * Windows and factors of chapter 5, "Alerting on SLOs", of Google's Site Reliability Workbook, for a budget of 30 days:
@@ -38,7 +40,7 @@ export function requestRules({ thresholds, metric }: RuleGround): RuleGroup[] {
     { record: requests, expr: acrossJobs("service", `rate(${duration}_count[5m])`) },
     { record: failures, expr: acrossJobs("service", `rate(${duration}_count{status_class="5xx"}[5m])`) },
     // Of sums, so that an hour with few requests weighs little; without a failure in the window there is no series.
-    ...(Object.keys(WINDOW_SECONDS) as Window[]).map((window) => ({
+    ...WINDOWS.map((window) => ({
       record: failing(window),
       expr:
         window === "5m"
@@ -58,7 +60,7 @@ export function requestRules({ thresholds, metric }: RuleGround): RuleGroup[] {
       const limit = share(budget * factor);
       return (
         `(${failing(long)} > ${limit} and ${failing(short)} > ${limit}\n` +
-        `  and avg_over_time(${requests}[${long}]) * ${WINDOW_SECONDS[long]} >= ${slo.min_requests})`
+        `  and sum_over_time(${requests}[${long}]) * ${INTERVAL_SECONDS} >= ${slo.min_requests})`
       );
     });
     const paces = BURN_RATES[severity].map(([long, , factor]) => `${factor} times (over ${long})`).join(" or ");
@@ -81,6 +83,7 @@ export function requestRules({ thresholds, metric }: RuleGround): RuleGroup[] {
   return [
     {
       name: "seismo-requests",
+      interval: `${INTERVAL_SECONDS}s`,
       rules: [
         ...recorded,
         ...atLevels(
