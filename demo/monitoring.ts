@@ -34,7 +34,8 @@ export interface Targets {
 const PROMETHEUS = ["prometheus"];
 /** Debian has it under another name. */
 const ALERTMANAGER = ["alertmanager", "prometheus-alertmanager"];
-const INTERVAL = "1s";
+/** Long enough for a scrape on a machine that has much to do. */
+const INTERVAL = "2s";
 
 /** Undefined where there is no Prometheus. `folder` exists; the configuration, data and what is printed go there. */
 export async function startMonitoring(folder: string, targets: Targets): Promise<Monitoring | undefined> {

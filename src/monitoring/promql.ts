@@ -22,6 +22,11 @@ export function gained(counter: string, window: string): string {
   );
 }
 
+/** As gained(), but what a young Prometheus finds has been gained too: names for an alarm that something else decides on. */
+export function gainedOrFound(counter: string, window: string): string {
+  return `(increase(${counter}[${window}]) > 0)\nor (${counter} > 0 unless ${counter} offset ${window})`;
+}
+
 /** The service of a target, for what Seismo tells of itself without that label. */
 export function withService(buildInfo: string, expression: string): string {
   return `(${expression}) * on (job, instance) group_left (service) topk by (job, instance) (1, ${buildInfo})`;

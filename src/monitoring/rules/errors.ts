@@ -1,6 +1,6 @@
 /** Errors: critical ones, more of them than usual, and groups that are new or back. */
 import { alert, type RuleGround, type RuleGroup } from "../alert";
-import { acrossJobs, gained, plainNumber } from "../promql";
+import { acrossJobs, gained, gainedOrFound, plainNumber } from "../promql";
 
 const FIVE_MINUTES_A_DAY = 288;
 
@@ -31,7 +31,7 @@ export function errorRules({ thresholds, metric }: RuleGround): RuleGroup[] {
             // The gauge decides; the counter names what it can, over a longer window, so that no name goes before the alarm does.
             expr: criticalErrors(
               `${acrossJobs("service", metric("critical_errors"))} >= ${critical_count}`,
-              acrossJobs("service, worker, category, type", gained(roots(', severity="critical"'), "10m")),
+              acrossJobs("service, worker, category, type", gainedOrFound(roots(', severity="critical"'), "10m")),
             ),
             summary:
               "{{ $labels.service }}: critical error{{ with $labels.type }} {{ . }}{{ end }}" +
