@@ -35,6 +35,7 @@ export const ACTIONS: readonly Action[] = [
   healthy("GET /products", 14, (around) => expect(200, `${around.urls.shop}/products`)),
   healthy("GET /products/tea", 6, (around) => expect(200, `${around.urls.shop}/products/tea`)),
   healthy("POST /orders", 6, (around) => order(around, String(around.next()))),
+  healthy("GET /summary", 1, (around) => expect(200, `${around.urls.shop}/summary`)),
   healthy("GET /catalog", 1, (around) => expect(200, `${around.urls.shop}/catalog`)),
   healthy("GET /statistics", 1, (around) => expect(200, `${around.urls.shop}/statistics`)),
   {

@@ -9,8 +9,11 @@ export interface CollectorProcess extends Pick<RunningProcess<unknown>, "pid" | 
   readonly journal: string;
 }
 
-/** Waits until it takes OTLP. What it gets it passes on where `SEISMO_FORWARD_…` says, as ever. */
-export async function startCollector(folder: string): Promise<CollectorProcess> {
+/**
+ * Waits until it takes OTLP. What it gets it passes on where `SEISMO_FORWARD_…` says, as ever; of new groups and
+ * critical errors it tells Alertmanager.
+ */
+export async function startCollector(folder: string, alertmanagerUrl?: string): Promise<CollectorProcess> {
   const journal = join(folder, "error_log.jsonl");
   const forwarding = Object.entries(process.env).filter(([key]) => key.startsWith("SEISMO_FORWARD_"));
   const { pid, ready, died, stop } = await startProcess({
@@ -24,6 +27,12 @@ export async function startCollector(folder: string): Promise<CollectorProcess> 
       SEISMO_SLOW_REQUEST_MS: "300",
       SEISMO_JOURNAL_PATH: journal,
       LOG_FILE_PATH: join(folder, "seismo.log"),
+      ...(alertmanagerUrl === undefined
+        ? {}
+        : {
+            SEISMO_NOTIFICATIONS_ALERTMANAGER_URL: alertmanagerUrl,
+            SEISMO_NOTIFICATIONS_OUTBOX_PATH: join(folder, "notifications"),
+          }),
     },
     folder,
     whenReady: async ({ stdout }) => {

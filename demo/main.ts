@@ -109,12 +109,11 @@ function printAddresses(demo: Demo): void {
   for (const { name, url, metricsUrl } of demo.services) print(`${name.padEnd(9)} ${url}   ${metricsUrl}`);
   const { otlpUrl, metricsUrl, journal } = demo.collector;
   print(`${"collector".padEnd(9)} ${otlpUrl}   ${metricsUrl}   ${journal}`);
-  const { monitoring } = demo;
-  if (monitoring === undefined) print("Prometheus and Alertmanager: not started, there is no prometheus program here.");
-  else {
-    print(`Prometheus   ${monitoring.prometheusUrl}`);
-    if (monitoring.alertmanagerUrl !== undefined) print(`Alertmanager ${monitoring.alertmanagerUrl}`);
-    else print("Alertmanager: not started, there is no alertmanager program here.");
+  for (const [name, url] of [
+    ["Prometheus", demo.prometheus?.prometheusUrl],
+    ["Alertmanager", demo.alertmanager?.alertmanagerUrl],
+  ] as const) {
+    print(`${name.padEnd(12)} ${url ?? "not started: it is not installed here"}`);
   }
   print("", `Journals and logs: ${demo.folder}`, "Ctrl-C stops.", "");
 }

@@ -2,8 +2,9 @@
  * Prometheus and Alertmanager around the demo, where the machine has them, with the files that users copy:
  *
  *   services, collector ◄──scrape── Prometheus ──alerts──► Alertmanager ──► Slack and e-mail (alert-inbox.ts)
- *                                   prometheus.yml          alerting/alertmanager.yml
- *                                   alerting/rules.yml      alerting/templates/
+ *                  │                prometheus.yml          alerting/alertmanager.yml
+ *                  │                alerting/rules.yml      alerting/templates/
+ *                  └─────────── new groups, critical errors ──►┘
  *
  * Of these files only addresses, secrets and intervals are changed.
  */
@@ -15,14 +16,17 @@ import { parse, stringify } from "yaml";
 import { type AlertInbox, startAlertInbox } from "./alert-inbox";
 import { plainEnvironment, printed, type RunningProcess, startProcess } from "./child-process";
 
-export interface Monitoring {
-  readonly prometheusUrl: string;
-  /** Undefined where the machine has Prometheus alone. */
-  readonly alertmanagerUrl: string | undefined;
+/** Undefined where the machine has no Alertmanager. */
+export interface Alerting {
+  readonly alertmanagerUrl: string;
   readonly inbox: AlertInbox;
-  /** Resolves, with a message for people, when one of them ends by itself. */
+  /** Resolves, with a message for people, when it ends by itself. */
   readonly died: Promise<string>;
   stop(): Promise<void>;
+}
+
+export interface Scraping extends Pick<RunningProcess<unknown>, "died" | "stop"> {
+  readonly prometheusUrl: string;
 }
 
 /** `host:port` of each service and collector, by the folder that prometheus.yml looks into. */
@@ -37,59 +41,64 @@ const ALERTMANAGER = ["alertmanager", "prometheus-alertmanager"];
 /** Long enough for a scrape on a machine that has much to do. */
 const INTERVAL = "2s";
 
-/** Undefined where there is no Prometheus. `folder` exists; the configuration, data and what is printed go there. */
-export async function startMonitoring(folder: string, targets: Targets): Promise<Monitoring | undefined> {
-  const prometheusProgram = installed(PROMETHEUS);
-  const alertmanagerProgram = installed(ALERTMANAGER);
-  if (prometheusProgram === undefined) return undefined;
-  const house = dirname(require.resolve("seismo/package.json"));
-  const folderOf = (name: string): string => {
-    const own = join(folder, name);
-    mkdirSync(own);
-    return own;
-  };
+/** Undefined where there is no Alertmanager. `folder` exists; the configuration, data and what is printed go there. */
+export async function startAlerting(folder: string): Promise<Alerting | undefined> {
+  const program = installed(ALERTMANAGER);
+  if (program === undefined) return undefined;
   const inbox = await startAlertInbox();
-  const running: RunningProcess<string>[] = [];
-  const stop = async (): Promise<void> => {
-    for (const { stop: end } of running.splice(0).reverse()) await end();
-    await inbox.close();
-  };
   try {
-    if (alertmanagerProgram !== undefined) {
-      const own = folderOf("alertmanager");
-      cpSync(join(house, "alerting"), own, { recursive: true });
-      rewrite(join(own, "alertmanager.yml"), (config) => forInbox(config, own, inbox));
-      running.push(
-        await startServer("Alertmanager", alertmanagerProgram, own, [
-          `--config.file=${join(own, "alertmanager.yml")}`,
-          `--storage.path=${join(own, "data")}`,
-          "--web.listen-address=127.0.0.1:0",
-          "--cluster.listen-address=", // one of them, so there is no cluster to find
-        ]),
-      );
-    }
-    const alertmanagerUrl = running[0]?.ready;
-    const own = folderOf("prometheus");
-    cpSync(join(house, "prometheus.yml"), join(own, "prometheus.yml"));
-    cpSync(join(house, "alerting"), join(own, "alerting"), { recursive: true });
-    rewrite(join(own, "prometheus.yml"), (config) => forDemo(config, alertmanagerUrl));
-    for (const [name, hosts] of Object.entries(targets)) {
-      mkdirSync(join(own, name));
-      writeFileSync(join(own, name, "demo.json"), JSON.stringify([{ targets: hosts }]));
-    }
-    const prometheus = await startServer("Prometheus", prometheusProgram, own, [
-      `--config.file=${join(own, "prometheus.yml")}`,
-      `--storage.tsdb.path=${join(own, "data")}`,
+    cpSync(join(house(), "alerting"), folder, { recursive: true });
+    const file = join(folder, "alertmanager.yml");
+    rewrite(file, (config) => forInbox(config, folder, inbox));
+    const alertmanager = await startServer("Alertmanager", program, folder, [
+      `--config.file=${file}`,
+      `--storage.path=${join(folder, "data")}`,
       "--web.listen-address=127.0.0.1:0",
-      "--enable-feature=exemplar-storage",
+      "--cluster.listen-address=", // one of them, so there is no cluster to find
     ]);
-    running.push(prometheus);
-    const died = Promise.race(running.map((server) => server.died));
-    return { prometheusUrl: prometheus.ready, alertmanagerUrl, inbox, died, stop };
+    return {
+      alertmanagerUrl: alertmanager.ready,
+      inbox,
+      died: alertmanager.died,
+      async stop() {
+        await alertmanager.stop();
+        await inbox.close();
+      },
+    };
   } catch (error) {
-    await stop();
+    await inbox.close();
     throw error;
   }
+}
+
+/** Undefined where there is no Prometheus. `folder` exists; the configuration, data and what is printed go there. */
+export async function startScraping(
+  folder: string,
+  found: Targets,
+  alertmanagerUrl: string | undefined,
+): Promise<Scraping | undefined> {
+  const program = installed(PROMETHEUS);
+  if (program === undefined) return undefined;
+  const file = join(folder, "prometheus.yml");
+  cpSync(join(house(), "prometheus.yml"), file);
+  cpSync(join(house(), "alerting"), join(folder, "alerting"), { recursive: true });
+  rewrite(file, (config) => forDemo(config, alertmanagerUrl));
+  for (const [name, targets] of Object.entries(found)) {
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, name, "demo.json"), JSON.stringify([{ targets }]));
+  }
+  const { ready, died, stop } = await startServer("Prometheus", program, folder, [
+    `--config.file=${file}`,
+    `--storage.tsdb.path=${join(folder, "data")}`,
+    "--web.listen-address=127.0.0.1:0",
+    "--enable-feature=exemplar-storage",
+  ]);
+  return { prometheusUrl: ready, died, stop };
+}
+
+/** Where the files are that users copy. */
+function house(): string {
+  return dirname(require.resolve("seismo/package.json"));
 }
 
 function installed(names: readonly string[]): string | undefined {

@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { link, readFile, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { SpanKind, trace } from "@opentelemetry/api";
 import express, { type NextFunction, type Request, type Response } from "express";
 import { captureError, trackUiError } from "seismo";
 import { ZodError, z } from "zod";
@@ -26,6 +27,23 @@ const upload = multer({ limits: { fileSize: 8_192 } });
 app.use(express.json({ limit: "8kb" }));
 
 // What works.
+
+/** A call of a language model as its SDK traces it; the answer is made up. */
+function askModel(promptTokens: number): void {
+  trace.getTracer("demo").startActiveSpan("chat teapot-1", { kind: SpanKind.CLIENT }, (span) => {
+    span.setAttributes({
+      "gen_ai.operation.name": "chat",
+      "gen_ai.request.model": "teapot-1",
+      "gen_ai.usage.input_tokens": promptTokens,
+      "gen_ai.usage.output_tokens": Math.round(promptTokens / 4),
+    });
+    span.end();
+  });
+}
+app.get("/summary", (_request, response) => {
+  askModel(1_200);
+  response.json({ summary: "people like the tea" });
+});
 
 const PRODUCTS: ReadonlyMap<string, number> = new Map([
   ["tea", 4],
@@ -145,6 +163,7 @@ app.get("/support", (_request, response) => response.flushHeaders()); // and nev
 // What no code throws is reported by hand.
 
 app.post("/reviews", (_request, response) => {
+  askModel(240);
   captureError(Object.assign(new Error("the review was rejected by the model"), { code: "content_filter" }));
   response.sendStatus(202);
 });

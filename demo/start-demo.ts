@@ -15,7 +15,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ACTIONS, type Action, type ServiceName } from "./actions";
 import { type CollectorProcess, startCollector } from "./collector-process";
 import type { MadeFailures } from "./comparison";
-import { type Monitoring, startMonitoring } from "./monitoring";
+import { type Alerting, type Scraping, startAlerting, startScraping } from "./monitoring";
 import { startOutside, UNKNOWN_HOST } from "./outside";
 import { type Readings, readMetrics, type Sample, sum } from "./readings";
 import { type ServiceProcess, startService } from "./service-process";
@@ -35,8 +35,9 @@ export interface DemoOptions {
 export interface Demo {
   readonly services: readonly Pick<ServiceProcess, "name" | "pid" | "url" | "metricsUrl">[];
   readonly collector: Pick<CollectorProcess, "pid" | "otlpUrl" | "metricsUrl" | "journal">;
-  /** Undefined where the machine has no Prometheus. */
-  readonly monitoring: Omit<Monitoring, "stop" | "died"> | undefined;
+  /** Undefined where the machine has none. */
+  readonly prometheus: Pick<Scraping, "prometheusUrl"> | undefined;
+  readonly alertmanager: Pick<Alerting, "alertmanagerUrl" | "inbox"> | undefined;
   /** Journals, logs and what they print; a folder for each service and the collector. */
   readonly folder: string;
   /** Resolves, with a message for people, when one of the processes ends by itself. */
@@ -84,7 +85,9 @@ export async function startDemo(options: DemoOptions = {}): Promise<Demo> {
   try {
     const outside = await startOutside();
     ends.push(outside.close);
-    const collector = await startCollector(folderOf("collector"));
+    const alertmanager = await startAlerting(folderOf("alertmanager"));
+    if (alertmanager !== undefined) ends.push(alertmanager.stop);
+    const collector = await startCollector(folderOf("collector"), alertmanager?.alertmanagerUrl);
     ends.push(collector.stop);
     otlpUrl = collector.otlpUrl;
     const orders = await start("orders", "orders.js", outside.settings);
@@ -94,11 +97,10 @@ export async function startDemo(options: DemoOptions = {}): Promise<Demo> {
     ]);
     const services = [shop, orders, pool];
     const hostOf = ({ metricsUrl }: { readonly metricsUrl: string }): string => new URL(metricsUrl).host;
-    const monitoring = await startMonitoring(folderOf("monitoring"), {
-      targets: services.map(hostOf),
-      collectors: [hostOf(collector)],
-    });
-    if (monitoring !== undefined) ends.push(monitoring.stop);
+    const targets = { targets: services.map(hostOf), collectors: [hostOf(collector)] };
+    const prometheus = await startScraping(folderOf("prometheus"), targets, alertmanager?.alertmanagerUrl);
+    if (prometheus !== undefined) ends.push(prometheus.stop);
+    const processes = [...services, collector, alertmanager, prometheus].filter((process) => process !== undefined);
     const { actions, skipped } = await possibleActions();
     let number = 0;
     const around = { urls: { shop: shop.url, orders: orders.url, pool: pool.url }, next: () => ++number };
@@ -113,9 +115,10 @@ export async function startDemo(options: DemoOptions = {}): Promise<Demo> {
     return {
       services,
       collector,
-      monitoring,
+      alertmanager,
+      prometheus,
       folder,
-      died: Promise.race([...services, collector, ...(monitoring ? [monitoring] : [])].map((process) => process.died)),
+      died: Promise.race(processes.map((process) => process.died)),
       skipped,
       generate: traffic.run,
       expected: traffic.made,

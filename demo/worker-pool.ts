@@ -96,18 +96,37 @@ async function runThread(job: string): Promise<unknown> {
 /** What machines, analyses and test runs say of themselves, and no code throws. */
 const REPORTS: ReadonlyMap<string, () => void> = new Map([
   ["gpu-missing", () => void trackError("DeviceError", "no CUDA-capable device is detected")],
-  ["gpu-hot", () => gpu("the GPU is too hot", { overheating: true })],
-  ["gpu-throttled", () => gpu("the GPU runs at half its speed", { throttling: true })],
-  ["gpu-odd", () => gpu("the GPU gave a wrong sum", {})],
-  ["memory-low", () => gpu("the GPU has hardly any memory left", { memory_pressure: true })],
+  ["gpu-hot", () => gpu("the GPU is too hot", { overheating: true }, { temperature: 96 })],
+  ["gpu-throttled", () => gpu("the GPU runs at half its speed", { throttling: true }, { temperature: 88 })],
+  ["gpu-odd", () => gpu("the GPU gave a wrong sum", {}, {})],
+  [
+    "memory-low",
+    () => gpu("the GPU has hardly any memory left", { memory_pressure: true }, { memory_utilization: 99 }),
+  ],
   ["analysis", () => void trackAnalysisError("the analysis gave no result", {})],
   ["analysis-step", () => void trackAnalysisError("the step gave no result", { step: "denoise" })],
   ["test-timeout", () => void captureError(named("TestTimeoutError", "the self-test took too long"))],
   ["test-setup", () => void captureError(named("TestSetupError", "the self-test has no fixture"))],
 ]);
 
-function gpu(message: string, status: { readonly [flag: string]: boolean }): void {
-  trackError("DeviceError", message, {}, { hardwareContext: { hardware_type: "GPU", hardware_status: status } });
+/** As an agent of a test lab reports it, with how the machine and the device are. */
+function gpu(
+  message: string,
+  status: { readonly [flag: string]: boolean },
+  device: { readonly temperature?: number; readonly memory_utilization?: number },
+): void {
+  trackError(
+    "DeviceError",
+    message,
+    {},
+    {
+      hardwareContext: { hardware_type: "GPU", hardware_status: status },
+      systemContext: {
+        metrics: { cpu: { percent: 38 }, memory: { used_percent: 61 }, disk: { used_percent: 47 } },
+        gpu_metrics: { devices: [{ index: 0, memory_utilization: 52, temperature: 64, ...device }] },
+      },
+    },
+  );
 }
 
 function named(name: string, message: string): Error {

@@ -417,6 +417,7 @@ export function createMetrics(
     // Bounded by the metrics that there are; a cap here would call itself.
     { limits: { maxLabelValues: Infinity, maxSeries: Infinity, overflowed() {} } },
   );
+  overflow.at([`${options.prefix}errors_total`]); // none is 0, and not nothing
   gauge("build_info", "Always 1.", ["service", "version", "node_version"], "max")
     .at([service, options.version, process.versions.node])
     .set(1);
@@ -452,6 +453,8 @@ export function createMetrics(
       .at([from.service, from.worker, category, group, event.type, severity, event.origin])
       .inc(1, errorExemplar(event));
     if (event.recurrence.isNew) newGroups.at([from.service, category]).inc(1);
+    // There at 0 before the first one returns, so that its return is an increase.
+    if (event.recurrence.isNew) regressedGroups.at([from.service, category]);
     if (event.recurrence.isRegressed) regressedGroups.at([from.service, category]).inc(1);
     countOccurrence(event, category, now);
 

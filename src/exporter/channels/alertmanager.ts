@@ -4,7 +4,7 @@
  * https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
  */
 import { toJson } from "../journal-line";
-import { type Digest, type GroupNotification, type Notification, titleOf } from "../notification";
+import { type Digest, type GroupNotification, type Notification, type Reason, titleOf } from "../notification";
 import type { NotificationChannel } from "../notification-channel";
 import { createJsonPoster, type HttpTarget } from "./json-post";
 
@@ -52,15 +52,25 @@ interface AlertText {
 /** The same for every repeat of a notification: by its labels Alertmanager knows an alert again. */
 function ofGroup(notification: GroupNotification): AlertText {
   const { error, group, reasons } = notification;
+  const [reason = "new"] = reasons;
+  const summary = `${error.service}: ${NEWS[reason]}, ${error.type} (${group.category})`;
   return {
     labels: {
       ...{ alertname: "SeismoErrorGroup", severity: error.severity, service: error.service, category: group.category },
-      ...{ worker: error.worker_id, fingerprint: group.fingerprint, type: error.type, reason: reasons[0] ?? "new" },
+      ...{ worker: error.worker_id, fingerprint: group.fingerprint, type: error.type, reason },
     },
-    annotations: { summary: titleOf(notification), message: error.message, stack: error.stack },
+    annotations: { summary, message: error.message, stack: error.stack },
     timestamp: error.timestamp,
   };
 }
+
+/** As the summaries of Prometheus' alerts read; severity and labels are shown beside it. */
+const NEWS: { readonly [reason in Reason]: string } = {
+  new: "new error group",
+  regressed: "an error group is back",
+  spiking: "an error group spikes",
+  critical: "critical error",
+};
 
 function ofDigest(digest: Digest): AlertText {
   const { critical, warning } = digest.by_severity;

@@ -32,7 +32,7 @@ test("a group is an alert with its labels, its text, and an end that lies a wind
       },
       annotations: {
         ...{
-          summary: "critical: application_error in shop (new, critical): TypeError",
+          summary: "shop: new error group, TypeError (application_error)",
           message: "x is not a function",
         },
         ...{ stack: notification.error.stack, time: notification.error.timestamp, link: notification.link },
