@@ -31,7 +31,8 @@ export function keptStackParts(stack: string, maxHeader: number): Span[] {
   return parts;
 }
 
-const FRAME = /^[ \t]*(?:at |File "|from |#\d|\d+: )/gm;
+/** Frames of a group of Python's exceptions stand behind a margin. */
+const FRAME = /^[ \t]*(?:\| {1,4})?(?:at |File "|from |#\d|\d+: )/gm;
 const LINE = /(?<=\n)^/gm;
 
 /** From each frame to the next. The last one before a gap is left out: it may be cut. */
