@@ -49,20 +49,21 @@ function parseText(stack: string): readonly StackFrame[] {
 const parseKnown = memoized(parseText, { maxEntries: 256, maxLength: 16_384 });
 
 function formatOf(trace: string): TraceFormat | undefined {
-  if (HEADINGS.some((heading) => trace.startsWith(heading))) return lastKnown(trace, TRACEBACKS);
-  return lastKnown(trace, FORMATS);
+  const heading = HEADINGS.find((text) => trace.startsWith(text));
+  const [, first = ""] = heading === undefined ? [] : trace.slice(0, heading.length + MAX_LINE_LENGTH).split("\n", 2);
+  return TRACEBACKS.find(({ isFrame }) => isFrame(first)) ?? lastKnown(trace);
 }
 
 /** How Python and Ruby begin where the innermost call comes last; what stands behind the frames is message. */
 const HEADINGS = ["Traceback (most recent call last):", "  + Exception Group Traceback (most recent call last):"];
 const TRACEBACKS: readonly TraceFormat[] = [PYTHON, RUBY];
 
-function lastKnown(trace: string, formats: readonly TraceFormat[]): TraceFormat | undefined {
+function lastKnown(trace: string): TraceFormat | undefined {
   for (let end = trace.length; end > 0; ) {
     const start = trace.lastIndexOf("\n", end - 1) + 1;
     if (end > start && end - start <= MAX_LINE_LENGTH) {
       const line = trace.slice(start, end);
-      const format = formats.find(({ isFrame }) => isFrame(line));
+      const format = FORMATS.find(({ isFrame }) => isFrame(line));
       if (format !== undefined) return format;
     }
     end = start - 1;

@@ -12,7 +12,7 @@
  *    ---> (Inner Exception #1) …<---                                         a member
  */
 import type { StackFrame } from "../../event";
-import { isBelow, isGap, keptFrames, MAX_ERRORS, type ToldError, type TraceFormat } from "./trace-format";
+import { asMember, isBelow, isGap, keptFrames, MAX_ERRORS, type ToldError, type TraceFormat } from "./trace-format";
 
 export const DOTNET: TraceFormat = {
   isFrame(line) {
@@ -29,8 +29,7 @@ export const DOTNET: TraceFormat = {
     const errors = chain(header, blocks);
     for (const member of members) {
       const read = readTrace(member);
-      const [error] = chain(read.header, read.blocks);
-      if (error !== undefined) errors.push({ ...error, relation: "member" });
+      errors.push(...asMember(chain(read.header, read.blocks)));
     }
     return errors.slice(0, MAX_ERRORS);
   },

@@ -39,7 +39,8 @@ export const PHP: TraceFormat = {
 };
 
 const CALL =
-  /^#\d{1,6} (?:([^\n]{1,1024}?)\((\d{1,9})\): |\[internal function\]: )?((?!:)[^\s(][^(]{0,511}?|\{main\})(?:\(.*\)?)?$/;
+  /^#\d{1,6} (?:\{main\}|(?:([^\n]{1,1024}?)\((\d{1,9})\)|\[internal function\]): ([^\s({:][^\s({]{0,511}|[^\s({]{0,512}\{closure(?::[^{}]{0,512})?\})(?:\(.*\)?)?)$/;
+const MAIN = "{main}";
 const TRACE_HEADING = /^(?:Stack trace:|\[stacktrace\])$/;
 const PLACE = /(?: in| at) ([^\n]{1,1024}?)(?::|\()(\d{1,9})\)?"?$/;
 const TYPE = /^(?:[^\n]{0,64}Uncaught )?([A-Za-z_\x80-\uffff][\w\\@\x80-\uffff]{0,255})(?:: |(?= in ))/;
@@ -80,7 +81,7 @@ function framesOf(part: string): readonly StackFrame[] {
   let at = path === undefined ? undefined : { path, line: Number(line) };
   const frames: StackFrame[] = [];
   for (const call of calls) {
-    const [, caller, callerLine, name = ""] = CALL.exec(call) ?? [];
+    const [, caller, callerLine, name = MAIN] = CALL.exec(call) ?? [];
     const from = caller === undefined ? WITHIN_PHP : { path: caller, line: Number(callerLine) };
     // A function of PHP itself has no place: the exception then is where it was called.
     const isBuiltIn = at !== undefined && at.path === from.path && at.line === from.line && at.path !== "";

@@ -19,7 +19,7 @@
  */
 import type { StackFrame } from "../../event";
 import { applicationModule } from "./application-path";
-import { keptFrames, MAX_ERRORS, type ToldError, type TraceFormat } from "./trace-format";
+import { asMember, keptFrames, MAX_ERRORS, type ToldError, type TraceFormat } from "./trace-format";
 
 export const PYTHON: TraceFormat = {
   isFrame(line) {
@@ -35,10 +35,7 @@ export const PYTHON: TraceFormat = {
   errors(trace) {
     const { own, members } = unfolded(trace);
     const errors = chain(own);
-    for (const member of members) {
-      const [error] = chain(member);
-      if (error !== undefined) errors.push({ ...error, relation: "member" });
-    }
+    for (const member of members) errors.push(...asMember(chain(member)));
     return errors.slice(0, MAX_ERRORS);
   },
 };

@@ -33,6 +33,11 @@ export function isGap(line: string): boolean {
   return line.trimStart().startsWith("... ");
 }
 
+/** A member of a group, and its own causes. */
+export function asMember([member, ...causes]: readonly ToldError[]): readonly ToldError[] {
+  return member === undefined ? [] : [{ ...member, relation: "member" }, ...causes];
+}
+
 /** Whether a dotted (or otherwise separated) name is one of the prefixes or stands below one. */
 export function isBelow(name: string, prefixes: ReadonlySet<string>, separator: string): boolean {
   for (let at = name.indexOf(separator); at >= 0; at = name.indexOf(separator, at + separator.length)) {
