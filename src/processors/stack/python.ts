@@ -18,6 +18,7 @@
  * What was merely being handled when another error occurred is no cause: its handler may have a bug of its own.
  */
 import type { StackFrame } from "../../event";
+import { memoized } from "../memoized";
 import { applicationModule } from "./application-path";
 import { asMember, keptFrames, MAX_ERRORS, type ToldError, type TraceFormat } from "./trace-format";
 
@@ -131,7 +132,10 @@ const INSTALLED = /(?:^|\/)(?:site|dist)-packages\//g;
 const STANDARD_LIBRARY =
   /(?:^|\/)(?:lib(?:64)?\/)?(?:python|pypy)\d(?:\.\d{1,2})?\/|\/Python\d{1,3}\/Lib\/|python\d{2,3}\.zip\//gi;
 
-function sourceFile(path: string): Pick<StackFrame, "module" | "file" | "inApp"> {
+/** Traces name the same files again and again. */
+const sourceFile = memoized(classify, { maxEntries: 1_000, maxLength: 1_024 });
+
+function classify(path: string): Pick<StackFrame, "module" | "file" | "inApp"> {
   if (path.startsWith("<")) {
     const module = path.startsWith("<frozen ") ? path.slice(8, -1) : path.replace(/[-\s][\da-f-]{4,64}(?=>)/, "");
     return { module: module || path, file: path, inApp: OWN_CODE.test(path) };

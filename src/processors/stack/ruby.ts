@@ -10,6 +10,7 @@
  * A bare list of `file:line:in 'name'` is what `backtrace` gives.
  */
 import type { StackFrame } from "../../event";
+import { memoized } from "../memoized";
 import { applicationModule } from "./application-path";
 import { isGap, keptFrames, MAX_ERRORS, type TraceFormat } from "./trace-format";
 
@@ -132,7 +133,10 @@ function stableName(name: string): string {
 const GEM = /\/gems\/([\w.-]{1,128}?)-(?:\d[\w.]{0,64}(?:-[\w.-]{1,64})?|[\da-f]{7,40})\//g;
 const STANDARD_LIBRARY = /\/lib\/(?:[\w-]{1,64}\/)?ruby\/(?:\d[\d.]{0,16}|site_ruby\/\d[\d.]{0,16}|vendor_ruby)\//;
 
-function sourceFile(path: string): Pick<StackFrame, "module" | "file" | "inApp"> {
+/** Traces name the same files again and again. */
+const sourceFile = memoized(classify, { maxEntries: 1_000, maxLength: 1_024 });
+
+function classify(path: string): Pick<StackFrame, "module" | "file" | "inApp"> {
   if (path.startsWith("<internal:")) return { module: path.slice(10, -1), file: path, inApp: false };
   // `(eval at /srv/shop/rule.rb:12)` since 3.3, `(eval)` before.
   if (path.startsWith("(eval")) return { module: "(eval)", file: path, inApp: true };

@@ -57,6 +57,8 @@ const FOREIGN = [
   "/dd-trace/",
   "/newrelic/",
   "/seismo/dist/",
+  "/@vite/",
+  "/@react-refresh",
   "eval]-wrapper",
 ];
 
@@ -101,7 +103,7 @@ function decoded(path: string): string {
 }
 
 function runtimeModule(file: string): string | undefined {
-  if (file.startsWith("node:") || file.startsWith("ext:") || file.startsWith("electron/js2c")) return file;
+  if (/^(?:node|ext|deno|bun):/.test(file) || file.startsWith("electron/js2c")) return file;
   if (file.startsWith("internal/")) return `node:${withoutExtension(file)}`;
   if (file.includes("/")) return undefined;
   const name = withoutExtension(file);
@@ -109,6 +111,9 @@ function runtimeModule(file: string): string | undefined {
 }
 
 function packageName(file: string, start: number): string {
+  // Vite bundles a package into one file, named after it; what several share has a hash for a name.
+  const bundled = /^\.vite\/deps\/(?!chunk-)(@[^_/]{1,64}_)?([^/?]{1,128})\.js/.exec(file.slice(start, start + 256));
+  if (bundled !== null) return (bundled[1] ?? "").replace("_", "/") + (bundled[2] ?? "");
   const slash = file.indexOf("/", start);
   const end = file[start] === "@" && slash > 0 ? file.indexOf("/", slash + 1) : slash;
   return file.slice(start, end < 0 ? file.length : end);
