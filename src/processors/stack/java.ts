@@ -101,9 +101,9 @@ function phpFunction(name: string): string {
   return name.startsWith("{closure") ? "<anonymous>" : name;
 }
 
-/** Classes that are made at run time, in front of the application's own. */
+/** Classes that are made at run time, in front of the application's own; not what Scala and Kotlin compile with two dollars. */
 const GENERATED =
-  /\$\$|\$Proxy\d|Generated(?:Method|Constructor|Serialization\w*)Accessor\d|\$(?:MockitoMock|HibernateProxy|ByteBuddy|auxiliary)\$|_(?:ClientProxy|Subclass)$/;
+  /\$\$(?:Lambda|Enhancer|FastClass|Spring|Proxy|_)|_\$\$_|\$Proxy\d|Generated(?:Method|Constructor|Serialization\w*)Accessor\d|\$(?:MockitoMock|HibernateProxy|ByteBuddy|auxiliary)\$|_(?:ClientProxy|Subclass)$/;
 
 /** Names without what a run or a compiler counted: `$Proxy12`, `Cart$$Lambda$14/0x…`, `Cart$$SpringCGLIB$$0`, `Cart$1`. */
 function stableClass(name: string): string {
