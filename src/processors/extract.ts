@@ -174,7 +174,7 @@ function fromTold({ type, message, stack }: RecordedException, [own, ...behind]:
     type: name === "" ? "Error" : name.replace(/^__main__\.(?=.)/, ""),
     message: isOwn && !isCut ? own.message : message,
     stack,
-    causes: behind.map((cause) => ({ relation: "cause", ...cause, properties: {} })),
+    causes: behind.map((cause) => ({ ...cause, properties: {} })),
     properties: {},
   };
 }

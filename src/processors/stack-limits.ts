@@ -31,13 +31,17 @@ export function keptStackParts(stack: string, maxHeader: number): Span[] {
   return parts;
 }
 
-const FRAME = /^[ \t]*(?:at |File "|from |#\d|\d+: )/gm;
+/** Frames of a group of Python's exceptions stand behind a margin. */
+const FRAME = /^[ \t]*(?:\| {1,4})?(?:at |File "|from |#\d|\d+: )/gm;
 const LINE = /(?<=\n)^/gm;
 
 /** From each frame to the next. The last one before a gap is left out: it may be cut. */
 function framesWithin(stack: string, from: number, to: number): Span[] {
   const text = stack.slice(from, to);
-  const recognised = [...text.matchAll(FRAME)];
+  const recognised = [...text.matchAll(FRAME)].filter(([found], at, all) => {
+    // Rust writes the place of a numbered call on a line of its own.
+    return !found.endsWith("at ") || all[at - 1]?.[0].endsWith(": ") !== true;
+  });
   const starts = (recognised.length > 0 ? recognised : [...text.matchAll(LINE)]).map(({ index }) => from + index);
   const ends = to < stack.length ? starts.slice(1) : [...starts.slice(1), to];
   return ends.map((end, index) => ({ from: starts[index] ?? end, to: end }));

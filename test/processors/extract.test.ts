@@ -212,6 +212,34 @@ test("a nested class of Java has one name, and an error knows the causes that it
   }
 });
 
+test("errors of .NET, Ruby and PHP know the causes that their stacks print, and keep their own words", () => {
+  const rows: readonly (readonly [type: string, cause: string, stack: string])[] = [
+    [
+      "Shop.Empty",
+      "System.IO.IOException",
+      "Shop.Empty: no tea\n ---> System.IO.IOException: gone\n   at Shop.Disk.Read()\n   --- End of inner exception stack trace ---\n   at Shop.Cart.Take()",
+    ],
+    [
+      "Shop::Empty",
+      "IOError",
+      "cart.rb:3:in 'take': no tea (Shop::Empty)\n\tfrom cart.rb:9:in 'all'\ndisk.rb:1:in 'read': gone (IOError)\n",
+    ],
+    [
+      "Shop\\Empty",
+      "RuntimeException",
+      "RuntimeException: gone in /srv/disk.php:1\nStack trace:\n#0 {main}\n\nNext Shop\\Empty: no tea in /srv/cart.php:3\nStack trace:\n#0 {main}",
+    ],
+  ];
+  for (const [type, cause, stack] of rows) {
+    const raw = only(ofSpan({ attributes: exception(type, "no tea", stack) }));
+    assert.deepEqual([raw.type, raw.message], [type, "no tea"]);
+    assert.deepEqual(
+      raw.causes.map(({ relation, type: name, message }) => [relation, name, message]),
+      [["cause", cause, "gone"]],
+    );
+  }
+});
+
 test("the exception event of a client groups by its peer, as the client's span does", () => {
   const attributes = {
     ...exception("ECONNREFUSED", "refused", "Error: refused\n    at f (/app/src/pay.js:3:1)"),

@@ -12,9 +12,21 @@
  */
 import type { StackFrame } from "../../event";
 import { BUILT_IN, scriptFile } from "./script-file";
+import { EDGE_FRAMES, type TraceFormat } from "./trace-format";
 
-/** Frames that are kept at either end of a long stack. */
-const EDGE_FRAMES = 25;
+export const V8: TraceFormat = {
+  isFrame(line) {
+    let text = 0;
+    while (text < line.length && isBlank(line.charCodeAt(text))) text++;
+    const isCandidate = line.startsWith("at ", text) && endsLikeFrame(line, text, line.length);
+    return isCandidate && parseFrame(lineFrom(line, text + 3)) !== undefined;
+  },
+  frames: parseV8,
+  errors() {
+    return [];
+  },
+};
+
 const MAX_FUNCTION_LENGTH = 256;
 
 export function parseV8(stack: string): StackFrame[] {

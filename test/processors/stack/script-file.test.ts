@@ -50,11 +50,22 @@ test("a package is named, whoever installed it and where", () => {
     "/home/ann/.yarn/cache/pg-npm-8.11.3-abc.zip/node_modules/pg/lib/client.js",
     "/usr/lib/node_modules/tool/node_modules/pg/lib/client.js",
     "file:///app/node_modules/pg/lib/client.mjs",
+    "http://localhost:5173/node_modules/.vite/deps/pg.js?v=ab12cd34",
   ];
   for (const file of files) {
     const { module, inApp } = scriptFile(file);
     assert.deepEqual([file, module, inApp], [file, "pg", false]);
   }
+});
+
+test("what a development server adds is not the application's", () => {
+  assert.equal(
+    scriptFile("http://localhost:5173/node_modules/.vite/deps/@tanstack_react-query.js?v=ab12").module,
+    "@tanstack/react-query",
+  );
+  assert.equal(scriptFile("http://localhost:5173/node_modules/.vite/deps/chunk-ABCD1234.js?v=ab12").module, ".vite");
+  assert.equal(scriptFile("http://localhost:5173/@vite/client").inApp, false);
+  assert.equal(scriptFile("http://localhost:5173/src/App.tsx?t=1690000000000").inApp, true);
 });
 
 test("code of the runtime has one name before and after the node: prefix", () => {
