@@ -96,6 +96,12 @@ async function act(
   const echoes = compareEchoes(demo.expected(), readings);
   print(...renderComparison(rows, isColored));
   print(`Passed on by one service to another: ${echoes.expected} echoes expected, ${echoes.collected} collected.`);
+  if (demo.alertmanager !== undefined) {
+    const { slackMessages, mails } = demo.alertmanager.inbox;
+    print(
+      `Alertmanager sent ${slackMessages.length} messages to Slack and ${mails.length} e-mails, as far as the demo's inbox.`,
+    );
+  }
   for (const reason of demo.skipped) print(`Not made here: ${reason}.`);
   if (demo.problems().length > 0) return `not all went as it should:\n  ${demo.problems().join("\n  ")}`;
   const unbalanced = [...sumBy(readings.collector, "seismo_unaccounted", "signal")].filter(([, count]) => count !== 0);
@@ -106,9 +112,9 @@ async function act(
 
 function printAddresses(demo: Demo): void {
   print("");
-  for (const { name, url, metricsUrl } of demo.services) print(`${name.padEnd(9)} ${url}   ${metricsUrl}`);
+  for (const { name, url, metricsUrl } of demo.services) print(`${name.padEnd(12)} ${url}   ${metricsUrl}`);
   const { otlpUrl, metricsUrl, journal } = demo.collector;
-  print(`${"collector".padEnd(9)} ${otlpUrl}   ${metricsUrl}   ${journal}`);
+  print(`${"collector".padEnd(12)} ${otlpUrl}   ${metricsUrl}   ${journal}`);
   for (const [name, url] of [
     ["Prometheus", demo.prometheus?.prometheusUrl],
     ["Alertmanager", demo.alertmanager?.alertmanagerUrl],
