@@ -99,7 +99,7 @@ async function act(
   if (demo.alertmanager !== undefined) {
     const { slackMessages, mails } = demo.alertmanager.inbox;
     print(
-      `Alertmanager sent ${slackMessages.length} messages to Slack and ${mails.length} e-mails, as far as the demo's inbox.`,
+      `Alertmanager sent ${slackMessages.length} messages to Slack and ${mails.length} e-mails; both ended in the demo's own inbox.`,
     );
   }
   for (const reason of demo.skipped) print(`Not made here: ${reason}.`);
