@@ -20,7 +20,8 @@ const MAY_IMPORT: { readonly [module: string]: readonly string[] } = {
   instrumentation: ["event", "config", "processors", "exporter"],
   server: ["event", "exporter", "store", "receiver"],
   collector: ["event", "config", "instrumentation", "processors", "exporter", "store", "receiver", "server"],
-  cli: ["config", "collector"],
+  "fingerprint-command": ["event", "processors"],
+  cli: ["config", "collector", "processors", "fingerprint-command"],
   index: ["event", "config", "instrumentation", "processors", "exporter"],
 };
 const BY_ALL_BUT_EVENT = ["bag", "bearer-token", "node-error", "telemetry", "version"];

@@ -146,7 +146,11 @@ test("without an in-app frame the statement tells errors apart", () => {
     "Socket.emit (node:events:1:1)",
   ];
   assertDifferent([thrown("first thing", frames), thrown("second thing", frames)]);
-  assertSame([thrown("thing 1", frames), thrown("thing 2", []), { type: "TypeError", message: "thing 3" }]);
+  assertSame([
+    thrown("thing 1 is gone", frames),
+    thrown("thing 2 is gone", []),
+    { type: "TypeError", message: "thing 3 is gone" },
+  ]);
 });
 
 test("without a message and a frame the operation tells errors apart", () => {

@@ -59,7 +59,7 @@ const STATEMENTS: readonly (readonly [template: string, ...messages: readonly st
   ],
   ["limit <size> reached", "limit 10MB reached", "limit 512KiB reached"],
   ["customer cus_<id> is gone", "customer cus_9s6XKzkNRiz8i3 is gone", "customer cus_4fG7hJk2LmN is gone"],
-  ["pod web-<hex>-<id> crashed", "pod web-7d4b9c8f5-xkzlp crashed", "pod web-7d4b9c8f5-2m9qk crashed"],
+  ["pod web-<id> crashed", "pod web-7d4b9c8f5-xkzlp crashed", "pod web-7d4b9c8f5-2m9qk crashed"],
   ["tags <quoted> are unknown", "tags 'a 1' are unknown", "tags 'a 1', 'b 2', 'c 3' are unknown"],
   ["ids [<number>] are unknown", "ids [1] are unknown", "ids [1, 2, 3] are unknown"],
   [
