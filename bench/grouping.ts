@@ -31,9 +31,9 @@ const HELP = `npm run bench:grouping -- [options]
 
 const RULES = compileRules({});
 
-type Grouper = (error: LabelledError) => string;
+export type Grouper = (error: LabelledError) => string;
 
-const GROUPERS: { readonly [name: string]: Grouper } = {
+export const GROUPERS: { readonly [name: string]: Grouper } = {
   Seismo: (error) => nameError(error, RULES).fingerprint,
   "type, in-app frames": ({ type, message, stack }) => {
     const frames = parseStack(stack).filter(({ inApp }) => inApp);
@@ -44,7 +44,7 @@ const GROUPERS: { readonly [name: string]: Grouper } = {
     JSON.stringify([type, message.replace(/[^\s"'()[\]{},;=]*\d[^\s"'()[\]{},;=]*/g, "<*>")]),
 };
 
-interface Score {
+export interface Score {
   readonly statements: number;
   readonly groups: number;
   readonly ga: number;

@@ -42,10 +42,10 @@ const FINGERPRINT_USAGE = `Usage: seismo fingerprint [--config FILE] < errors.js
 
 Reads errors, one JSON object a line, and prints which group each belongs to, in the same order:
 
-  in    {"id": any, "type": text, "message": text, "stack": text, "language": text}     id is handed back; one of the
-                                                                                        texts is required
+  in    {"id", "type", "message", "stack", "language"}          id: number or text, handed back; the others are texts,
+                                                                of which type, message or stack is required
   out   {"id", "fingerprint", "template", "category", "reason"}
-        {"id", "line", "error"} for a line that is no error; the exit code is then 1
+        {"id", "line", "error"}                                 for a line that is no error; the exit code is then 1
 
 Errors with the same fingerprint are one problem. Secrets are hidden first, and the rules of the configuration apply.
 

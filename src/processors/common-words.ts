@@ -75,6 +75,7 @@ const COMMON: ReadonlySet<string> = new Set(
     "transport trash tree trial tried trigger trip true trust try tunnel turn twice two type types under unhealthy unit units unknown unless until unset up update updates " +
     "upgrade upload uploads upon upper upstream url usage use used user username users uses using usual valid value values variable vault vendor verify version very via " +
     "view virtual visit volume vote wait waits wake wallet want wants warehouse warm warn was wasn watch way weak web week weight well went were what when where which while who whole why " +
+    "abroad absent alone asleep awake forbidden frozen overdrawn overdue stolen stuck unable unpaid unread unseen undone unfit " +
     "width will window with within without won word words work worker workers world would wrap write writer writes wrong year yes yet you your zero zone " +
     // What programs are made of and talk to: these say which part failed.
     "aws azure docker elasticsearch gcp git github gitlab google grpc java kafka kubernetes ldap linux mongo mongodb mysql nginx " +

@@ -29,7 +29,8 @@ export function logPrefixEnd(text: string): number {
     return level === at || isDigit(text.charCodeAt(level)) ? 0 : afterLevel(text, level);
   }
   at = time;
-  const process = endOf(HOST_AND_PROCESS, text, at);
+  const isSyslog = DAY_BEGINS.test(text);
+  const process = Math.max(endOf(HOST_AND_PROCESS, text, at), isSyslog ? endOf(HOST_AND_PROGRAM, text, at) : 0);
   if (process > at) return process < text.length ? process : 0;
   for (let part = 0; part < MAX_PARTS; part++) {
     const next = endOf(LEVEL, text, at);
@@ -89,11 +90,13 @@ const LEVEL = new RegExp(
   `\\s{0,4}(?:\\[(?:\\w{1,32}:)?(?:${LEVEL_NAME}|${LOWER_LEVEL})\\s{0,4}\\]|${LEVEL_NAME}(?![\\w.(-]))(?:\\s{1,4}[-|:](?=\\s)|[:|,])?\\s{0,8}`,
   "y",
 );
-const HOST_AND_PROCESS =
-  /[\w.-]{1,64} (?:[\w./-]{1,64}(?:\([\w.-]{1,32}\))?\[\d{1,10}\]|[a-z][\w./-]{0,63}(?:\([\w.-]{1,32}\))?): {0,4}/y;
+const PROGRAM = "[\\w./-]{1,64}(?:\\([\\w.-]{1,32}\\))?";
+const HOST_AND_PROCESS = new RegExp(`(?!${LEVEL_NAME} )[\\w.-]{1,64} ${PROGRAM}\\[\\d{1,10}\\]: {0,4}`, "y");
+/** Without a number of the process: only behind the times of syslog, as `connection lost: …` looks the same. */
+const HOST_AND_PROGRAM = new RegExp(`(?!${LEVEL_NAME} )[\\w.-]{1,64} ${PROGRAM}: {0,4}`, "y");
 /** Threads, processes, sessions in brackets; bare numbers; one letter for the level, with a tag behind it. */
 const BETWEEN =
-  /(?:\[[^\]\n]{0,64}\]|\((?:[\w .:#/-]{1,64})\)|\d{1,10}(?= {1,8}[-\d[(A-Z])|[VDIWEF](?= [\w.$-]{1,64}\s{0,8}:)|--- ?|[-|](?= ))[\s:|,-]{0,8}/y;
+  /(?:\[[^\]\n]{0,64}\]|\((?:[\w .:#/-]{1,64})\)|\d{1,10}(?= {1,8}[-\d[(A-Z])|[VDIWEF](?= [\w.$-]{1,64}\s{0,8}:)|\d{1,10}#\d{1,10}(?=:)|\*\d{1,12}(?= )|--- ?|[-|](?= ))[\s:|,-]{0,8}/y;
 /** `com.shop.Stock:`, `o.s.b.Stock  :`, `StockService - `, `stock.service |`. */
 const LOGGER =
   /[A-Za-z_$][\w$-]{0,63}(?:[./][\w$-]{1,64}){0,12}(?:\(\d{1,6}\)|\[\d{1,6}\]|:\d{1,6})?(?:\s{0,40}:(?=\s)| [-|](?=\s))\s{1,8}/y;

@@ -27,6 +27,7 @@ export function messageTemplate(message: string): string {
   let out = "";
   let flushed = logPrefixEnd(text);
   if (flushed >= end) flushed = 0;
+  const start = flushed;
   /** The last part that was replaced: by what, where it ended, and what was written up to there. */
   let placeholder = "";
   let placeholderEnd = 0;
@@ -90,9 +91,14 @@ export function messageTemplate(message: string): string {
       else if (isWord && isNameHere(at, stop)) replace(at, stop, "<name>");
       else if (!isWord || flags & (DOT | COLON)) {
         const token = text.slice(at, stop);
-        const isCode = flags & DIGIT && IDENTIFYING_NUMBER.test(token) && identifiesNumber(at);
-        const varied = isCode ? token : variablePart(token, (flags & DIGIT) !== 0, (flags & URL_MARK) !== 0);
-        if (varied !== token) replace(at, stop, isMachine(at, varied) ? "<host>" : varied);
+        const isKept = flags & DIGIT && (identifiesNumber(token, at, stop) || MEMBER.test(text.slice(stop, stop + 17)));
+        const varied = isKept ? token : variablePart(token, (flags & DIGIT) !== 0, (flags & URL_MARK) !== 0);
+        if (varied !== token) replace(at, stop, numberedName(at, varied) ?? varied);
+      } else if (stop - at <= 12 && placeholder === "<number>" && at === placeholderEnd + 1 && unitOf(at, stop)) {
+        // `12 ms`, and at another time `3 seconds`.
+        out = written = written.slice(0, -"<number>".length) + unitOf(at, stop);
+        placeholder = unitOf(at, stop);
+        placeholderEnd = flushed = stop;
       } else if (stop - at <= 3 && isPartOfDate(at, stop)) replace(at, stop, "<date>");
       if (before === " " && text[at - 2] === ":" && isPairHere(stop)) pairEnd = stop;
       if (flags & LETTER) {
@@ -114,7 +120,9 @@ export function messageTemplate(message: string): string {
         at++;
         continue;
       }
-      const roles = rolesBefore(at);
+      let roles = rolesBefore(at);
+      if (wordStop !== wordEnd) roles &= ~GIVEN;
+      if (open === "`") roles &= ~VALUE; // code
       const isKey = /^\s{0,4}:/.test(text.slice(close + 1, close + 6));
       const assigned = !isKey && /[:=]\s{0,2}$/.test(text.slice(Math.max(0, at - 3), at));
       if (assigned && roles & TEXT && text.slice(at, close).includes(" ")) {
@@ -124,8 +132,7 @@ export function messageTemplate(message: string): string {
         continue;
       }
       const value = text.slice(at + 1, close);
-      if ((open === "'" && isSql(text)) || !isName(value, wordStop === wordEnd ? roles : roles & ~GIVEN, assigned))
-        replace(at, close + 1, quoted(value));
+      if ((open === "'" && isSql(text)) || !isName(value, roles, assigned)) replace(at, close + 1, quoted(value));
       wordStart = at + 1;
       wordStop = wordEnd = close;
       wordRoles = isKey ? rolesOf(value, UPPER | DOT) : 0;
@@ -180,21 +187,41 @@ export function messageTemplate(message: string): string {
     if (at - wordEnd > 2 || at === wordEnd || text[at - 1] === "<" || text[stop] === "<") return false;
     const isLogin = text.startsWith("for ", at - 4) && text.startsWith(" from ", stop);
     if (!isLogin && !(wordStop === wordEnd && wordRoles & NAMED)) return false;
+    // `account frozen`: what is said of the one word before it.
+    if (stop >= end && wordStart <= start) return false;
     const word = text.slice(at, stop);
     return ACCOUNTS.has(word) || !isCommonWord(word);
   }
 
-  /** Hosts are called by what they are for, and a number: behind `node`, `web-1` and `db07` are one. */
-  function isMachine(at: number, varied: string): boolean {
-    return wordStop === wordEnd && at === wordEnd + 1 && (wordRoles & MACHINE) !== 0 && MACHINE_NAME.test(varied);
+  /** Hosts are called by what they are for, and a number: behind `node`, `web-1` and `db07` are one. So are users. */
+  function numberedName(at: number, varied: string): string | undefined {
+    if (wordStop !== wordEnd || at !== wordEnd + 1 || varied === "<number>" || !NUMBERED.test(varied)) {
+      return undefined;
+    }
+    if (wordRoles & NAMED && /^[A-Za-z]+<number>$/.test(varied)) return "<name>";
+    const isMachine =
+      wordRoles & PLACE ? !isCommonWord(varied.slice(0, varied.search(/[^a-zA-Z]/))) : wordRoles & MACHINE;
+    return isMachine ? "<host>" : undefined;
   }
 
-  /** Numbers that are names: `status code 404`, `exit code 1`, `errno: -13`; `Error 1062` at the beginning. */
-  function identifiesNumber(at: number): boolean {
-    if (wordStop !== wordEnd || at - wordEnd > MAX_WORD_DISTANCE) return false;
+  /** Numbers that are names: `status code 404`, `errno: -13`, `answered 503`, `SQLSTATE[42P01]`; `Error 1062` at the beginning. */
+  function identifiesNumber(token: string, at: number, stop: number): boolean {
+    if (token.length > 6) return false;
+    const distance = at - wordEnd;
+    if (distance > MAX_WORD_DISTANCE) return false;
+    if (wordRoles & ANSWER && /^[1-5]\d\d$/.test(token))
+      return distance === 1 && !/^ [a-z]/.test(text.slice(stop, stop + 2));
+    if (wordStop !== wordEnd) return false;
     const word = text.slice(wordStart, wordStop).toLowerCase();
-    if (word === "error") return at === wordEnd + 1 && wordStart <= 1;
-    return /(?:code|status|errno|signal|http|sqlstate)$/.test(word);
+    if (word === "sqlstate") return /^[\dA-Z]{5}$/.test(token);
+    if (!/^-?\d{1,5}$/.test(token)) return false;
+    if (word === "error") return distance === 1 && wordStart <= 1;
+    return /(?:code|status|errno|signal|http)$/.test(word);
+  }
+
+  /** What a number and the word behind it are together; "" when that is no unit. */
+  function unitOf(at: number, stop: number): string {
+    return UNITS.get(text.slice(at, stop)) ?? "";
   }
 
   function isPartOfDate(at: number, stop: number): boolean {
@@ -231,6 +258,12 @@ const DAYS_AND_MONTHS = new Set(
   "Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" "),
 );
 const ZONES = new Set("AM PM UTC GMT CET EST EDT PST PDT CST MST BST IST JST".split(" "));
+const UNITS: ReadonlyMap<string, string> = new Map([
+  ..."ns us µs ms s sec secs second seconds millis milliseconds min mins minute minutes h hour hours day days"
+    .split(" ")
+    .map((unit) => [unit, "<duration>"] as const),
+  ..."B kB KB MB GB TB KiB MiB GiB TiB byte bytes".split(" ").map((unit) => [unit, "<size>"] as const),
+]);
 const LITERALS = new Set(["true", "false", "null"]);
 
 const LETTER = 1;
@@ -288,6 +321,8 @@ const NAMED = 32;
 const PROCESS = 64;
 const MACHINE = 128;
 const LINK = 256;
+const PLACE = 512;
+const ANSWER = 1_024;
 
 const ROLES = new Map<string, number>();
 for (const [role, words] of [
@@ -310,8 +345,8 @@ for (const [role, words] of [
   // Before a quoted value, which varies however much it looks like a name.
   [
     VALUE,
-    "account customer email entry file filename host hostname id identifier input invitee job login member name node organization " +
-      "owner path peer pod project recipient run sender server session string tenant text token url user username uuid value word",
+    "account customer email entry file filename host hostname id identifier input invitee login organization owner path peer pod " +
+      "project recipient sender server session string tenant text token url user username uuid value word",
   ],
   // The same, but only right before it: `found 'x'`, not `handler found for 'x'`.
   [GIVEN, "found given got near received was"],
@@ -324,8 +359,13 @@ for (const [role, words] of [
   [PROCESS, "pid process task thread"],
   [
     MACHINE,
-    "agent broker by follower from host hostname instance leader machine member node peer replica server worker",
+    "agent broker by client consumer executor follower from gateway host hostname instance leader machine member node peer " +
+      "producer replica router server switch worker",
   ],
+  // Before a machine, or anything else that has a number: what is called by a common word is no machine.
+  [PLACE, "at on to via"],
+  // Before the status of an HTTP answer.
+  [ANSWER, "answered failed replied responded returned returns"],
   // Between a noun and its name: `account for 'ann'`, `status is 'x'`.
   [LINK, "a an as called for is named the was with"],
 ] as const) {
@@ -345,8 +385,9 @@ const ACCOUNTS = new Set(
 /** What stands before a colon when the fault itself stands behind it. */
 const FAULT = /(?:error|exception|failed|failure|fault|warning|panic|fatal)s?$/i;
 
-const MACHINE_NAME = /^[\w.-]*<(?:number|id|hex)>[\w.-]*$/;
-const IDENTIFYING_NUMBER = /^-?\d{1,5}$/;
+/** What engines say of a name: its digits are part of it. */
+const MEMBER = /^ is not (?:defined|a func|a const|iter)/;
+const NUMBERED = /^[\w.-]*<(?:number|id|hex)>[\w.-]*$/;
 
 const NEXT_PAIR = /^ ?[A-Za-z][\w.-]{0,40} ?[:=]/;
 

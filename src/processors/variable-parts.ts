@@ -26,21 +26,29 @@ export function variablePart(token: string, hasDigit: boolean, isUrl: boolean): 
     if (HOST.test(token) && !PACKAGE.test(token)) return HAS_PORT.test(token) ? "<host>:<number>" : "<host>";
   }
   if (token.startsWith("arn:")) return "<id>";
-  if (!hasDigit) return token;
+  if (!hasDigit || ERROR_CODE.test(token)) return token;
   return isMachineName(token) ? "<host>" : namedParts(token);
 }
+
+/** Codes that compilers, databases and servers number their messages by. */
+const ERROR_CODE =
+  /^(?:AADSTS|AMQ|CA|CS|CVE-\d{4}|DPI|DPY|E|HHH|IJ|JBAS|MSB|NETSDK|NU|ORA|PLS|RMAN|SP2|SQL|TNS|TS|WFLY)-?\d{3,6}$/;
 
 /**
  * `web-12`, `db03`, `eu-node-9`: words that only say what a machine is for, or where. Behind words of any other kind a
  * number tells of what it is (`order-17`, `step2`).
  */
 function isMachineName(token: string): boolean {
-  if (!MACHINE_NAME.test(token) || NAMES.has(token)) return false;
+  if (!MACHINE_NAME.test(token) || NAMES.has(token) || !token.split(/[.-]/).every((part) => MACHINE_PART.test(part))) {
+    return false;
+  }
   const words = token.split(NO_LETTERS);
   return words.every((word) => word.length < 3 || MACHINES.has(word)) && words.some((word) => MACHINES.has(word));
 }
 
 const MACHINE_NAME = /^[a-z][a-z\d.-]{1,40}\d$/;
+/** `node`, `db03`, `17`, `k3s`, `rack4u12`; not the hash of a pod. */
+const MACHINE_PART = /^(?:[a-z]*\d{0,5}|[a-z]{1,4}\d[a-z]\d{0,2})$/;
 const NO_LETTERS = /[^a-z]+/;
 const MACHINES: ReadonlySet<string> = new Set(
   (
@@ -171,7 +179,7 @@ const VOWEL = /[aeiouy]/i;
 /** Names of protocols, formats and products, in which digits are no number. */
 const NAMES: ReadonlySet<string> = new Set(
   (
-    "utf8 utf16 utf32 latin1 base32 base64 sha1 sha224 sha256 sha384 sha512 md4 md5 crc32 aes128 aes256 rsa2048 x509 x86 x64 " +
+    "p50 p90 p95 p99 utf8 utf8mb3 utf8mb4 utf16 utf32 latin1 base32 base64 sha1 sha224 sha256 sha384 sha512 md4 md5 crc32 aes128 aes256 rsa2048 x509 x86 x64 " +
     "arm64 amd64 int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 ipv4 ipv6 ip4 ip6 tcp4 tcp6 udp4 udp6 " +
     "http1 http2 http3 h2 h3 h264 h265 mp3 mp4 tls1 tlsv1 sslv3 ssl3 ssh1 ssh2 oauth1 oauth2 pop3 imap4 smb2 nfs3 nfs4 socks4 " +
     "socks5 s3 ec2 k8s i18n l10n p2p b2b e2e win32 win64 log4j log4net neo4j db2 sqlite3 python2 python3 gpt3 gpt4 ext3 ext4 " +
