@@ -12,9 +12,40 @@
  * of users and hosts. Nothing is remembered between calls. In doubt a part is kept: one statement in two groups is a
  * smaller harm than two statements in one.
  */
+import {
+  AT,
+  BRACKET,
+  COLON,
+  CONTROL,
+  DIGIT,
+  DOT,
+  kindOf,
+  LETTER,
+  MARK,
+  QUOTE,
+  SLASH,
+  SPACE,
+  TOKEN,
+  UPPER,
+  URL_MARK,
+} from "./character-kinds";
 import { isCommonWord } from "./common-words";
 import { logPrefixEnd } from "./log-prefix";
 import { FILE_NAME, namedParts, variablePart } from "./variable-parts";
+import {
+  ANSWER,
+  GIVEN,
+  LINK,
+  MACHINE,
+  NAMED,
+  NAMING,
+  NAMING_BY_SIGN,
+  PLACE,
+  PROCESS,
+  rolesOf,
+  TEXT,
+  VALUE,
+} from "./word-roles";
 
 export function messageTemplate(message: string): string {
   const text = message.length > MAX_LENGTH ? message.slice(0, MAX_LENGTH) : message;
@@ -32,11 +63,7 @@ export function messageTemplate(message: string): string {
   let placeholder = "";
   let placeholderEnd = 0;
   let written = "";
-  /** The last plain word: it often says what the part behind it is. A link (`for`, `is`) may stand between them. */
-  let wordStart = 0;
-  let wordStop = 0;
-  let wordEnd = -1;
-  let wordRoles = 0;
+  const word: LastWord = { start: 0, stop: 0, end: -1, roles: 0 };
   /** Quotes that do not close again, so that each is looked for only once; and one that is known to close. */
   let unclosed = "";
   let closing = -1;
@@ -61,8 +88,6 @@ export function messageTemplate(message: string): string {
     }
     placeholderEnd = stop;
   };
-  /** What the word before `at` says of what stands there. */
-  const rolesBefore = (at: number): number => (at - wordEnd <= MAX_WORD_DISTANCE ? wordRoles : 0);
 
   for (let at = flushed; at < end; ) {
     const code = text.charCodeAt(at);
@@ -82,34 +107,28 @@ export function messageTemplate(message: string): string {
         while (stop < end && !(kindOf(text.charCodeAt(stop)) & (SPACE | QUOTE | BRACKET))) stop++;
         flags |= URL_MARK;
       }
-      while (TRAILING.includes(text[stop - 1] ?? "")) stop--;
-      if (LEADING.includes(text[at] ?? "") && text[at] !== text[at + 1]) at++;
+      if (flags & MARK) {
+        while (TRAILING.includes(text[stop - 1] ?? "")) stop--;
+        if (LEADING.includes(text[at] ?? "") && text[at] !== text[at + 1]) at++;
+      }
 
       const isWord = !(flags & (DIGIT | SLASH | AT | URL_MARK));
-      const before = text[at - 1];
-      if (isWord && isValueHere(at, stop)) replace(at, stop, "<value>");
-      else if (isWord && isNameHere(at, stop)) replace(at, stop, "<name>");
+      const sign = signBefore(text, at);
+      if (isWord && sign !== 0 && isValueHere(text, word, at, stop, pairEnd)) replace(at, stop, "<value>");
+      else if (isWord && mayBeName(text, word, at) && isNameHere(at, stop)) replace(at, stop, "<name>");
       else if (!isWord || flags & (DOT | COLON)) {
         const token = text.slice(at, stop);
-        const isKept = flags & DIGIT && (identifiesNumber(token, at, stop) || MEMBER.test(text.slice(stop, stop + 17)));
+        const isKept = flags & DIGIT && identifies(text, word, token, at);
         const varied = isKept ? token : variablePart(token, (flags & DIGIT) !== 0, (flags & URL_MARK) !== 0);
-        if (varied !== token) replace(at, stop, numberedName(at, varied) ?? varied);
-      } else if (stop - at <= 12 && placeholder === "<number>" && at === placeholderEnd + 1 && unitOf(at, stop)) {
+        if (varied !== token) replace(at, stop, numberedName(word, at, varied) ?? varied);
+      } else if (at === placeholderEnd + 1 && placeholder === "<number>" && UNITS.has(text.slice(at, stop))) {
         // `12 ms`, and at another time `3 seconds`.
-        out = written = written.slice(0, -"<number>".length) + unitOf(at, stop);
-        placeholder = unitOf(at, stop);
+        placeholder = UNITS.get(text.slice(at, stop)) ?? placeholder;
+        out = written = written.slice(0, -"<number>".length) + placeholder;
         placeholderEnd = flushed = stop;
-      } else if (stop - at <= 3 && isPartOfDate(at, stop)) replace(at, stop, "<date>");
-      if (before === " " && text[at - 2] === ":" && isPairHere(stop)) pairEnd = stop;
-      if (flags & LETTER) {
-        const roles = rolesOf(text.slice(at, stop), flags);
-        if (roles & LINK && at - wordEnd <= 1 && wordEnd > 0) wordEnd = stop;
-        else {
-          wordStart = at;
-          wordStop = wordEnd = stop;
-          wordRoles = roles;
-        }
-      }
+      } else if (flags & UPPER && stop - at <= 3 && isPartOfDate(at, stop)) replace(at, stop, "<date>");
+      if (sign === COLON_SIGN && isPairHere(text, stop)) pairEnd = stop;
+      if (flags & LETTER) remember(word, at, stop, rolesOf(text, flags & DOT ? lastPart(text, at, stop) : at, stop));
       at = stop;
     } else if (kind & QUOTE) {
       const open = text[at] ?? "";
@@ -120,8 +139,8 @@ export function messageTemplate(message: string): string {
         at++;
         continue;
       }
-      let roles = rolesBefore(at);
-      if (wordStop !== wordEnd) roles &= ~GIVEN;
+      let roles = rolesBefore(word, at);
+      if (word.stop !== word.end) roles &= ~GIVEN;
       if (open === "`") roles &= ~VALUE; // code
       const isKey = /^\s{0,4}:/.test(text.slice(close + 1, close + 6));
       const assigned = !isKey && /[:=]\s{0,2}$/.test(text.slice(Math.max(0, at - 3), at));
@@ -133,9 +152,9 @@ export function messageTemplate(message: string): string {
       }
       const value = text.slice(at + 1, close);
       if ((open === "'" && isSql(text)) || !isName(value, roles, assigned)) replace(at, close + 1, quoted(value));
-      wordStart = at + 1;
-      wordStop = wordEnd = close;
-      wordRoles = isKey ? rolesOf(value, UPPER | DOT) : 0;
+      word.start = at + 1;
+      word.stop = word.end = close;
+      word.roles = isKey ? rolesOf(text, at + 1, close) : 0;
       at = close + 1;
     } else if (kind & SPACE) {
       let stop = at + 1;
@@ -151,7 +170,7 @@ export function messageTemplate(message: string): string {
       at = stop;
     } else {
       // `rhost= user=ann`: a value that is empty this time.
-      if (code === EQUALS && at === wordEnd && isEmptyValue(text, at + 1, end)) {
+      if (code === EQUALS && at === word.end && isEmptyValue(text, at + 1, end)) {
         keep(at + 1, at + 1);
         replace(at + 1, at + 1, "<value>");
       }
@@ -161,73 +180,23 @@ export function messageTemplate(message: string): string {
   keep(end, end);
   return out.trim().slice(0, MAX_LENGTH);
 
-  /** A word behind `=`, or behind `:` among other pairs; a literal of JSON. */
-  function isValueHere(at: number, stop: number): boolean {
-    if (text[at - 1] === "=") return at === wordEnd + 1 && !(rolesBefore(at) & NAMING_BY_SIGN);
-    if (text[at - 1] === ":" && text[at - 2] === '"') return LITERALS.has(text.slice(at, stop));
-    if (text[at - 1] !== " ") return false;
-    if (text[at - 2] === "=") return at === wordEnd + 3 && !(rolesBefore(at) & NAMING_BY_SIGN);
-    if (text[at - 2] !== ":" || wordEnd !== at - 2) return false;
-    if (wordRoles & NAMING_BY_SIGN || FAULT.test(text.slice(wordStart, wordStop))) return false;
-    if (isPairHere(stop)) return true;
-    if (!isEndOfPair(text, stop)) return false;
-    // A single pair at the end: `Unknown currency: EUR`, but `gave up: timeout` and `no such table: users`.
-    return isBetweenPairs(text, pairEnd, wordStart) || !(wordRoles & NAMING || isCommonWord(text.slice(at, stop)));
-  }
-
-  /** Behind the value at `stop` another pair begins. */
-  function isPairHere(stop: number): boolean {
-    return (text[stop] === "," || text[stop] === ";") && NEXT_PAIR.test(text.slice(stop + 1, stop + 48));
-  }
-
   /** A word behind `user`, `host` and the like that is no word of the language. */
   function isNameHere(at: number, stop: number): boolean {
     // `process 17 (java)`: the number does not count as a word.
-    if (wordRoles & PROCESS && text[at - 1] === "(" && text[stop] === ")" && placeholderEnd === at - 2) return true;
-    if (at - wordEnd > 2 || at === wordEnd || text[at - 1] === "<" || text[stop] === "<") return false;
+    if (word.roles & PROCESS && text[at - 1] === "(" && text[stop] === ")" && placeholderEnd === at - 2) return true;
+    if (at - word.end > 2 || at === word.end || text[at - 1] === "<" || text[stop] === "<") return false;
     const isLogin = text.startsWith("for ", at - 4) && text.startsWith(" from ", stop);
-    if (!isLogin && !(wordStop === wordEnd && wordRoles & NAMED)) return false;
+    if (!isLogin && !(word.stop === word.end && word.roles & NAMED)) return false;
     // `account frozen`: what is said of the one word before it.
-    if (stop >= end && wordStart <= start) return false;
-    const word = text.slice(at, stop);
-    return ACCOUNTS.has(word) || !isCommonWord(word);
-  }
-
-  /** Hosts are called by what they are for, and a number: behind `node`, `web-1` and `db07` are one. So are users. */
-  function numberedName(at: number, varied: string): string | undefined {
-    if (wordStop !== wordEnd || at !== wordEnd + 1 || varied === "<number>" || !NUMBERED.test(varied)) {
-      return undefined;
-    }
-    if (wordRoles & NAMED && /^[A-Za-z]+<number>$/.test(varied)) return "<name>";
-    const isMachine =
-      wordRoles & PLACE ? !isCommonWord(varied.slice(0, varied.search(/[^a-zA-Z]/))) : wordRoles & MACHINE;
-    return isMachine ? "<host>" : undefined;
-  }
-
-  /** Numbers that are names: `status code 404`, `errno: -13`, `answered 503`, `SQLSTATE[42P01]`; `Error 1062` at the beginning. */
-  function identifiesNumber(token: string, at: number, stop: number): boolean {
-    if (token.length > 6) return false;
-    const distance = at - wordEnd;
-    if (distance > MAX_WORD_DISTANCE) return false;
-    if (wordRoles & ANSWER && /^[1-5]\d\d$/.test(token))
-      return distance === 1 && !/^ [a-z]/.test(text.slice(stop, stop + 2));
-    if (wordStop !== wordEnd) return false;
-    const word = text.slice(wordStart, wordStop).toLowerCase();
-    if (word === "sqlstate") return /^[\dA-Z]{5}$/.test(token);
-    if (!/^-?\d{1,5}$/.test(token)) return false;
-    if (word === "error") return distance === 1 && wordStart <= 1;
-    return /(?:code|status|errno|signal|http)$/.test(word);
-  }
-
-  /** What a number and the word behind it are together; "" when that is no unit. */
-  function unitOf(at: number, stop: number): string {
-    return UNITS.get(text.slice(at, stop)) ?? "";
+    if (stop >= end && word.start <= start) return false;
+    const name = text.slice(at, stop);
+    return ACCOUNTS.has(name) || !isCommonWord(name);
   }
 
   function isPartOfDate(at: number, stop: number): boolean {
-    const word = text.slice(at, stop);
-    if (placeholder === "<date>" && at === placeholderEnd + 1 && ZONES.has(word)) return true;
-    return DAYS_AND_MONTHS.has(word) && isWithinDate(text, stop);
+    const name = text.slice(at, stop);
+    if (placeholder === "<date>" && at === placeholderEnd + 1 && ZONES.has(name)) return true;
+    return DAYS_AND_MONTHS.has(name) && isWithinDate(text, stop);
   }
 }
 
@@ -252,7 +221,6 @@ const MAX_LENGTH = 8_192;
 const MAX_WORD_DISTANCE = 3;
 const TRAILING = ".:-+,;~";
 const LEADING = ":,;~";
-const EQUALS = 61;
 
 const DAYS_AND_MONTHS = new Set(
   "Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" "),
@@ -266,116 +234,98 @@ const UNITS: ReadonlyMap<string, string> = new Map([
 ]);
 const LITERALS = new Set(["true", "false", "null"]);
 
-const LETTER = 1;
-const DIGIT = 2;
-const DOT = 4;
-const SLASH = 8;
-const AT = 16;
-const TOKEN = 32;
-const QUOTE = 64;
-const SPACE = 128;
-const BRACKET = 256;
-const CONTROL = 512;
-const URL_MARK = 1_024;
-const COLON = 2_048;
-const UPPER = 4_096;
-
-const KINDS = new Uint16Array(128);
-for (let code = 0; code < 128; code++) {
-  const char = String.fromCharCode(code);
-  if (/[a-z]/.test(char)) KINDS[code] = TOKEN | LETTER;
-  else if (/[A-Z]/.test(char)) KINDS[code] = TOKEN | LETTER | UPPER;
-  else if (/[0-9]/.test(char)) KINDS[code] = TOKEN | DIGIT;
-  else if (char === ".") KINDS[code] = TOKEN | DOT;
-  else if (char === "/" || char === "\\") KINDS[code] = TOKEN | SLASH;
-  else if (char === "@") KINDS[code] = TOKEN | AT;
-  else if (char === ":") KINDS[code] = TOKEN | COLON;
-  else if (/[-_+~#$%]/.test(char)) KINDS[code] = TOKEN;
-  else if (/["'`]/.test(char)) KINDS[code] = QUOTE;
-  else if (/\s/.test(char)) KINDS[code] = SPACE;
-  else if (/[<>()[\]{}]/.test(char)) KINDS[code] = BRACKET;
-  else if (code < 32 || code === 127) KINDS[code] = CONTROL;
+/** The last plain word says what the part behind it is. A link (`for`, `is`) may stand between them. */
+interface LastWord {
+  start: number;
+  stop: number;
+  /** Behind the link, if there is one; else `stop`. */
+  end: number;
+  roles: number;
 }
 
-/**
- * Latin, Greek and Cyrillic letters are letters. All others are punctuation here: a script without spaces would else
- * be one long word.
- */
-function kindOf(code: number): number {
-  if (code < 128) return KINDS[code] ?? 0;
-  if (code >= 0xc0 && code < 0x530) return code === 0xd7 || code === 0xf7 ? 0 : TOKEN | LETTER;
-  if (code === 0x201c || code === 0x2018 || code === 0xab || code === 0x300c) return QUOTE;
-  if (code === 0xa0 || code === 0x3000 || code === 0x2028 || code === 0x2029 || code === 0x85) return SPACE;
-  // C1 controls, and marks that are not seen: zero width, direction of writing.
-  const unseen = code < 0xa0 || (code >= 0x200b && code <= 0x200f) || (code >= 0x202a && code <= 0x202e);
-  return unseen || (code >= 0x2060 && code <= 0x2069) || code === 0xfeff ? CONTROL : 0;
+function remember(word: LastWord, start: number, stop: number, roles: number): void {
+  if (roles & LINK && start - word.end <= 1 && word.end > 0) {
+    word.end = stop;
+    return;
+  }
+  word.start = start;
+  word.stop = word.end = stop;
+  word.roles = roles;
 }
 
-/** What a word says of the part behind it. */
-const NAMING = 1;
-const NAMING_BY_SIGN = 2;
-const TEXT = 4;
-const VALUE = 8;
-const GIVEN = 16;
-const NAMED = 32;
-const PROCESS = 64;
-const MACHINE = 128;
-const LINK = 256;
-const PLACE = 512;
-const ANSWER = 1_024;
-
-const ROLES = new Map<string, number>();
-for (const [role, words] of [
-  // Before a quoted name that makes it part of the statement.
-  [
-    NAMING,
-    "action argument attribute cause class code collection column command constraint constructor directive enum err errno error " +
-      "event exception export expected extension field function header import index key kind level method module msg op operation " +
-      "operator option package param parameter plugin policy property properties reading reason relation schema setting state " +
-      "status symbol syscall table topic trigger type variable view",
-  ],
-  // Before `=`, or before `:` in a list, where the value tells one fault from another.
-  [
-    NAMING_BY_SIGN,
-    "action cause code constraint err errno error event exception field method msg op operation param parameter reason signal " +
-      "status type",
-  ],
-  // Before a quoted sentence that is the statement, in logs that are made of keys and values.
-  [TEXT, "cause description detail details err error exception message msg reason text"],
-  // Before a quoted value, which varies however much it looks like a name.
-  [
-    VALUE,
-    "account customer email entry file filename host hostname id identifier input invitee login organization owner path peer pod " +
-      "project recipient sender server session string tenant text token url user username uuid value word",
-  ],
-  // The same, but only right before it: `found 'x'`, not `handler found for 'x'`.
-  [GIVEN, "found given got near received was"],
-  // Before a name that is not quoted.
-  [
-    NAMED,
-    "account author customer employee host hostname login logname member owner patient player principal student subscriber " +
-      "tenant user username visitor",
-  ],
-  [PROCESS, "pid process task thread"],
-  [
-    MACHINE,
-    "agent broker by client consumer executor follower from gateway host hostname instance leader machine member node peer " +
-      "producer replica router server switch worker",
-  ],
-  // Before a machine, or anything else that has a number: what is called by a common word is no machine.
-  [PLACE, "at on to via"],
-  // Before the status of an HTTP answer.
-  [ANSWER, "answered failed replied responded returned returns"],
-  // Between a noun and its name: `account for 'ann'`, `status is 'x'`.
-  [LINK, "a an as called for is named the was with"],
-] as const) {
-  for (const word of words.split(" ")) ROLES.set(word, (ROLES.get(word) ?? 0) | role);
+function rolesBefore(word: LastWord, at: number): number {
+  return at - word.end <= MAX_WORD_DISTANCE ? word.roles : 0;
 }
 
-/** `column` of `db.column`; in any case. */
-function rolesOf(word: string, flags: number): number {
-  const last = flags & DOT ? word.slice(word.lastIndexOf(".") + 1) : word;
-  return ROLES.get(flags & UPPER ? last.toLowerCase() : last) ?? 0;
+/** `column` of `db.column`. */
+function lastPart(text: string, start: number, stop: number): number {
+  return Math.max(start, text.lastIndexOf(".", stop - 1) + 1);
+}
+
+const EQUALS = 61;
+const EQUALS_SIGN = 1;
+const COLON_SIGN = 2;
+const JSON_SIGN = 3;
+
+/** Which sign of a value stands before it: `=` or `= `, `: `, `":`; 0 for none. */
+function signBefore(text: string, at: number): number {
+  const last = text.charCodeAt(at - 1);
+  if (last === EQUALS) return EQUALS_SIGN;
+  if (last !== 32 && last !== 58) return 0;
+  const previous = text.charCodeAt(at - 2);
+  if (last === 58) return previous === 34 ? JSON_SIGN : 0;
+  return previous === 58 ? COLON_SIGN : previous === EQUALS ? EQUALS_SIGN : 0;
+}
+
+/** A word behind `=`, or behind `:` among other pairs; a literal of JSON. */
+function isValueHere(text: string, word: LastWord, at: number, stop: number, pairEnd: number): boolean {
+  const sign = signBefore(text, at);
+  if (sign === JSON_SIGN) return LITERALS.has(text.slice(at, stop));
+  if (sign === EQUALS_SIGN) {
+    // `a=b` and `a = b`; in `a= b=c` the value of `a` is empty.
+    return at - word.end === (text[at - 1] === "=" ? 1 : 3) && !(word.roles & NAMING_BY_SIGN);
+  }
+  if (word.end !== at - 2) return false;
+  if (word.roles & NAMING_BY_SIGN || FAULT.test(text.slice(word.start, word.stop))) return false;
+  if (isPairHere(text, stop)) return true;
+  if (!isEndOfPair(text, stop)) return false;
+  // A single pair at the end: `Unknown currency: EUR`, but `gave up: timeout` and `no such table: users`.
+  return isBetweenPairs(text, pairEnd, word.start) || !(word.roles & NAMING || isCommonWord(text.slice(at, stop)));
+}
+
+/** Behind the value at `stop` another pair begins. */
+function isPairHere(text: string, stop: number): boolean {
+  return (text[stop] === "," || text[stop] === ";") && NEXT_PAIR.test(text.slice(stop + 1, stop + 48));
+}
+
+/** Quick, as it is asked of every word: something that is named stands before it, or `for`. */
+function mayBeName(text: string, { roles }: LastWord, at: number): boolean {
+  if (roles & (NAMED | PROCESS)) return true;
+  return text.charCodeAt(at - 2) === 114 && text.charCodeAt(at - 3) === 111 && text.charCodeAt(at - 4) === 102;
+}
+
+/** Hosts are called by what they are for, and a number: behind `node`, `web-1` and `db07` are one. So are users. */
+function numberedName({ stop, end, roles }: LastWord, at: number, varied: string): string | undefined {
+  if (stop !== end || at !== end + 1 || varied === "<number>" || !NUMBERED.test(varied)) return undefined;
+  if (roles & NAMED && /^[A-Za-z]+<number>$/.test(varied)) return "<name>";
+  const isMachine = roles & PLACE ? !isCommonWord(varied.slice(0, varied.search(/[^a-zA-Z]/))) : roles & MACHINE;
+  return isMachine ? "<host>" : undefined;
+}
+
+/** Numbers that are names: `status code 404`, `errno: -13`, `answered 503`, `SQLSTATE[42P01]`; `Error 1062` at the beginning. */
+function identifies(text: string, word: LastWord, token: string, at: number): boolean {
+  const stop = at + token.length;
+  if (MEMBER.test(text.slice(stop, stop + 17))) return true;
+  const distance = at - word.end;
+  if (token.length > 6 || distance > MAX_WORD_DISTANCE) return false;
+  if (word.roles & ANSWER && distance === 1 && /^[1-5]\d\d$/.test(token))
+    return !/ [a-z]/.test(text.slice(stop, stop + 2));
+  if (word.stop !== word.end) return false;
+  const name = text.slice(word.start, word.stop).toLowerCase();
+  if (name === "sqlstate") return /^[\dA-Z]{5}$/.test(token);
+  if (!/^-?\d{1,5}$/.test(token)) return false;
+  if (name === "error") return distance === 1 && word.start <= 1;
+  return /(?:code|status|errno|signal|http)$/.test(name);
 }
 
 const ACCOUNTS = new Set(
