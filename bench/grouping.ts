@@ -16,7 +16,6 @@ import { parseArgs } from "node:util";
 import { nameError } from "../src/fingerprint-command";
 import { categorize } from "../src/processors/categorize";
 import { fingerprint } from "../src/processors/fingerprint";
-import { messageTemplate } from "../src/processors/message-template";
 import { redact } from "../src/processors/redact";
 import { compileRules } from "../src/processors/rules";
 import { parseStack } from "../src/processors/stack";
@@ -180,8 +179,6 @@ function reportTimes(rounds: number): void {
   const before = heapMegabytes();
   const started = performance.now();
   for (let index = 0; index < DISTINCT_MESSAGES; index++) {
-    const safe = messages[index % messages.length];
-    if (safe !== undefined) messageTemplate(`${safe.message} ${index}`);
     nameError(
       { type: "Error", message: `${index.toString(36)} is no ${index % 7} of ours`, stack: "", language: "" },
       RULES,

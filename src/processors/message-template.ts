@@ -58,7 +58,7 @@ export function messageTemplate(message: string): string {
   let out = "";
   let flushed = logPrefixEnd(text);
   if (flushed >= end) flushed = 0;
-  const start = flushed;
+  const begin = flushed;
   /** The last part that was replaced: by what, where it ended, and what was written up to there. */
   let placeholder = "";
   let placeholderEnd = 0;
@@ -67,6 +67,7 @@ export function messageTemplate(message: string): string {
   /** Quotes that do not close again, so that each is looked for only once; and one that is known to close. */
   let unclosed = "";
   let closing = -1;
+  let inSql: boolean | undefined;
   /** Where the value of the last `key: value` ended. */
   let pairEnd = -1;
 
@@ -151,7 +152,8 @@ export function messageTemplate(message: string): string {
         continue;
       }
       const value = text.slice(at + 1, close);
-      if ((open === "'" && isSql(text)) || !isName(value, roles, assigned)) replace(at, close + 1, quoted(value));
+      if (open === "'") inSql ??= isSql(text);
+      if ((open === "'" && inSql) || !isName(value, roles, assigned)) replace(at, close + 1, quoted(value));
       word.start = at + 1;
       word.stop = word.end = close;
       word.roles = isKey ? rolesOf(text, at + 1, close) : 0;
@@ -188,7 +190,7 @@ export function messageTemplate(message: string): string {
     const isLogin = text.startsWith("for ", at - 4) && text.startsWith(" from ", stop);
     if (!isLogin && !(word.stop === word.end && word.roles & NAMED)) return false;
     // `account frozen`: what is said of the one word before it.
-    if (stop >= end && word.start <= start) return false;
+    if (stop >= end && word.start <= begin) return false;
     const name = text.slice(at, stop);
     return ACCOUNTS.has(name) || !isCommonWord(name);
   }
@@ -306,9 +308,10 @@ function mayBeName(text: string, { roles }: LastWord, at: number): boolean {
 
 /** Hosts are called by what they are for, and a number: behind `node`, `web-1` and `db07` are one. So are users. */
 function numberedName({ stop, end, roles }: LastWord, at: number, varied: string): string | undefined {
-  if (stop !== end || at !== end + 1 || varied === "<number>" || !NUMBERED.test(varied)) return undefined;
+  if (stop !== end || at !== end + 1 || !NUMBERED.test(varied)) return undefined;
   if (roles & NAMED && /^[A-Za-z]+<number>$/.test(varied)) return "<name>";
-  const isMachine = roles & PLACE ? !isCommonWord(varied.slice(0, varied.search(/[^a-zA-Z]/))) : roles & MACHINE;
+  const letters = varied.slice(0, varied.search(/[^a-zA-Z]/));
+  const isMachine = roles & PLACE ? letters.length < 3 || !isCommonWord(letters) : roles & MACHINE;
   return isMachine ? "<host>" : undefined;
 }
 
@@ -318,8 +321,8 @@ function identifies(text: string, word: LastWord, token: string, at: number): bo
   if (MEMBER.test(text.slice(stop, stop + 17))) return true;
   const distance = at - word.end;
   if (token.length > 6 || distance > MAX_WORD_DISTANCE) return false;
-  if (word.roles & ANSWER && distance === 1 && /^[1-5]\d\d$/.test(token))
-    return !/ [a-z]/.test(text.slice(stop, stop + 2));
+  const isAnswer = (word.roles & ANSWER) !== 0 && distance === 1 && /^[1-5]\d\d$/.test(token);
+  if (isAnswer) return !/ [a-z]/.test(text.slice(stop, stop + 2));
   if (word.stop !== word.end) return false;
   const name = text.slice(word.start, word.stop).toLowerCase();
   if (name === "sqlstate") return /^[\dA-Z]{5}$/.test(token);
@@ -337,7 +340,7 @@ const FAULT = /(?:error|exception|failed|failure|fault|warning|panic|fatal)s?$/i
 
 /** What engines say of a name: its digits are part of it. */
 const MEMBER = /^ is not (?:defined|a func|a const|iter)/;
-const NUMBERED = /^[\w.-]*<(?:number|id|hex)>[\w.-]*$/;
+const NUMBERED = /^[A-Za-z][\w.-]*<(?:number|id|hex)>[\w.-]*$/;
 
 const NEXT_PAIR = /^ ?[A-Za-z][\w.-]{0,40} ?[:=]/;
 
