@@ -291,8 +291,10 @@ function isValueHere(text: string, word: LastWord, at: number, stop: number, pai
   if (word.roles & NAMING_BY_SIGN || FAULT.test(text.slice(word.start, word.stop))) return false;
   if (isPairHere(text, stop)) return true;
   if (!isEndOfPair(text, stop)) return false;
-  // A single pair at the end: `Unknown currency: EUR`, but `gave up: timeout` and `no such table: users`.
-  return isBetweenPairs(text, pairEnd, word.start) || !(word.roles & NAMING || isCommonWord(text.slice(at, stop)));
+  if (isBetweenPairs(text, pairEnd, word.start)) return true;
+  // A single pair at the end: `Unknown currency: EUR`, but `gave up: timeout`, `gave up: ETIMEDOUT`, `no such table: users`.
+  const value = text.slice(at, stop);
+  return !(word.roles & NAMING || ERROR_NAME.test(value) || isCommonWord(value));
 }
 
 /** Behind the value at `stop` another pair begins. */
@@ -334,6 +336,9 @@ function identifies(text: string, word: LastWord, token: string, at: number): bo
 const ACCOUNTS = new Set(
   "root admin administrator guest nobody oracle postgres mysql git ftp www-data operator".split(" "),
 );
+
+/** `ETIMEDOUT`, `OUT_OF_STOCK`, `TimeoutError`. */
+const ERROR_NAME = /^[A-Z][A-Z\d_]{3,}$|(?:[Ee]rror|[Ee]xception)$/;
 
 /** What stands before a colon when the fault itself stands behind it. */
 const FAULT = /(?:error|exception|failed|failure|fault|warning|panic|fatal)s?$/i;

@@ -20,7 +20,7 @@ export function variablePart(token: string, hasDigit: boolean, isUrl: boolean): 
   }
   const address = token.includes("@") ? emailOrObject(token) : undefined;
   if (address !== undefined) return address;
-  if (/[/\\]/.test(token) && isPath(token)) return "<path>";
+  if (/[/\\]/.test(token) && isPath(token)) return SOURCE.test(token) ? token.replace(LINE, ":<number>") : "<path>";
   if (token.includes(".")) {
     if (FILE_NAME.test(token)) return "<path>";
     if (HOST.test(token) && !PACKAGE.test(token)) return HAS_PORT.test(token) ? "<host>:<number>" : "<host>";
@@ -32,7 +32,7 @@ export function variablePart(token: string, hasDigit: boolean, isUrl: boolean): 
 
 /** Codes that compilers, databases and servers number their messages by. */
 const ERROR_CODE =
-  /^(?:AADSTS|AMQ|CA|CS|CVE-\d{4}|DPI|DPY|E|HHH|IJ|JBAS|MSB|NETSDK|NU|ORA|PLS|RMAN|SP2|SQL|TNS|TS|WFLY)-?\d{3,6}$/;
+  /^(?:AADSTS|AH|AMQ|CA|CS|CVE-\d{4}|DPI|DPY|E|HHH|IJ|JBAS|MSB|NETSDK|NU|ORA|PLS|RMAN|SP2|SQL|TNS|TS|WFLY)-?\d{3,6}$/;
 
 /**
  * `web-12`, `db03`, `eu-node-9`: words that only say what a machine is for, or where. Behind words of any other kind a
@@ -60,6 +60,11 @@ const MACHINES: ReadonlySet<string> = new Set(
 /** `report.pdf`, but not `stock.js`: source files are where an error is, others what it is about. */
 export const FILE_NAME: RegExp =
   /^[^/\\]*[^/\\.]\.(?:avi|bak|bin|bmp|bz2|cer|cfg|cnf|conf|crt|csv|dat|db|dll|docx?|exe|gif|gz|html?|ico|ini|iso|jar|jpe?g|json|key|lock|log|md|mp[34]|out|parquet|pdf|pem|pid|png|properties|so|sock|sql|sqlite|svg|tar|tgz|tiff?|tmp|toml|tsv|txt|war|wav|webm|webp|xlsx?|xml|ya?ml|zip)(?:[.:]\d{1,8})?$/i;
+
+/** `mm/slab.c:2345`: relative, so it is the same everywhere. */
+const SOURCE =
+  /^\w[\w-]*(?:\/[\w.-]+)+\.(?:cc?|cpp|cs|erl|exs?|go|hh?|hpp|java|jsx?|kt|mm?|php|py|rb|rs|scala|swift|tsx?)(?::\d{1,7}){0,2}$/;
+const LINE = /(?::\d{1,7}){1,2}$/;
 
 const NUMBER = /^[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?$/;
 /** Shapes of a whole token that holds a digit. Each is anchored and has one way to match, so all are linear. */
