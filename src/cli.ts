@@ -13,6 +13,7 @@ Commands:
   collect          takes OTLP and error reports, counts and passes on (seismo collect --help)
   check [FILE]     validates the configuration, and rules and dashboards against live endpoints (seismo check --help)
   rules            makes alerting/rules.yml of alerting/thresholds.yaml (seismo rules --help)
+  fingerprint      names errors: JSON lines in, JSON lines out (seismo fingerprint --help)
 
 Options:
   -h, --help       shows this text
@@ -73,6 +74,22 @@ Files are looked for in the working folder, then among those that came with Seis
 Exit code: 0 when all agrees, 1 when something does not, 2 when an option is wrong.
 `;
 
+const FINGERPRINT_USAGE = `Usage: seismo fingerprint [--config FILE] < errors.jsonl > names.jsonl
+
+Reads errors, one JSON object a line, and prints which group each belongs to, in the same order:
+
+  in    {"id", "type", "message", "stack", "language"}          id: number or text, handed back; the others are texts,
+                                                                of which type, message or stack is required
+  out   {"id", "fingerprint", "template", "category", "reason"}
+        {"id", "line", "error"}                                 for a line that is no error; the exit code is then 1
+
+Errors with the same fingerprint are one problem. Secrets are hidden first, and the rules of the configuration apply.
+
+Options:
+  --config FILE       configuration (else SEISMO_CONFIG or seismo.config.*)
+  -h, --help          shows this text
+`;
+
 /** The variables that the options of `collect` stand for; the command line wins. */
 const COLLECT_OPTIONS: { readonly [option: string]: string } = {
   config: "SEISMO_CONFIG",
@@ -111,6 +128,8 @@ async function main(args: readonly string[]): Promise<number> {
       return await collect(rest);
     case "rules":
       return rules(rest);
+    case "fingerprint":
+      return await fingerprint(rest);
     default:
       return misused(`unknown command "${command}"`, USAGE);
   }
@@ -274,6 +293,30 @@ async function runCollector(config: Config): Promise<number> {
   const again = stopSignal().then(() => "again" as const);
   const ended = await Promise.race([collector.stop(STOP_MILLIS).then(() => "stopped" as const), again]);
   return ended === "stopped" ? EXIT.done : EXIT.failed;
+}
+
+async function fingerprint(args: readonly string[]): Promise<number> {
+  const given = parse(args, { config: { type: "string" } }, FINGERPRINT_USAGE);
+  if (typeof given === "number") return given;
+  if (given.positionals.length > 0) return misused(`unexpected "${given.positionals[0]}"`, FINGERPRINT_USAGE);
+  const file = given.values["config"];
+  const { config, problems } = configuration(typeof file === "string" ? { SEISMO_CONFIG: file } : {});
+  complain(problems.map((problem) => asTyped(problem, new Map([["SEISMO_CONFIG", "config"]]))));
+  if (problems.length > 0) return EXIT.failed;
+  // Loaded only here: the other commands name no errors by themselves.
+  const { compileRules } = require("./processors/rules") as typeof import("./processors/rules");
+  const { fingerprintLines } = require("./fingerprint-command") as typeof import("./fingerprint-command");
+  const { stdin, stdout } = process;
+  // Whoever reads the answers may have enough of them: `seismo fingerprint | head`.
+  stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed));
+  const write = async (lines: string): Promise<void> => {
+    if (!stdout.write(lines)) await new Promise((resolve) => stdout.once("drain", resolve));
+  };
+  const rules = compileRules({ ...config.errors, redaction: config.redaction });
+  const bad = await fingerprintLines(stdin.setEncoding("utf8"), write, rules);
+  await new Promise((resolve) => stdout.write("", resolve));
+  if (bad > 0) process.stderr.write(`seismo: ${bad} ${bad === 1 ? "line was" : "lines were"} no error\n`);
+  return bad === 0 ? EXIT.done : EXIT.failed;
 }
 
 function stopSignal(): Promise<NodeJS.Signals> {

@@ -21,7 +21,8 @@ const MAY_IMPORT: { readonly [module: string]: readonly string[] } = {
   server: ["event", "exporter", "store", "receiver"],
   collector: ["event", "config", "instrumentation", "processors", "exporter", "store", "receiver", "server"],
   monitoring: ["event", "config"],
-  cli: ["config", "collector", "monitoring"],
+  "fingerprint-command": ["event", "processors"],
+  cli: ["config", "collector", "processors", "monitoring", "fingerprint-command"],
   index: ["event", "config", "instrumentation", "processors", "exporter"],
 };
 const BY_ALL_BUT_EVENT = ["bag", "bearer-token", "node-error", "telemetry", "version"];

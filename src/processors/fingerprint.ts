@@ -9,13 +9,13 @@
 import { hash } from "node:crypto";
 import type { Classification, Fingerprint, JsonObject, RawCause, RedactedError, StackFrame } from "../event";
 import { memoized } from "./memoized";
-import { messageTemplate } from "./message-template";
+import { messageTemplate, statementKey } from "./message-template";
 import { firstMatch, type Rules } from "./rules";
 import { parseStack } from "./stack";
 import { headerName } from "./stack/v8";
 
 /** Changes whenever the same error would get another id than before. */
-export const FINGERPRINT_VERSION = 1;
+export const FINGERPRINT_VERSION = 2;
 
 /** Deterministic; never throws. The stacks of causes are parsed here, and only when they can decide. */
 export function fingerprint(
@@ -24,7 +24,7 @@ export function fingerprint(
   classification: Classification,
   rules: Rules,
 ): Fingerprint {
-  const template = messageTemplate(error.message);
+  const template = templateOf(error);
   const named = (parts: readonly string[], reason: string): Fingerprint => ({
     id: idOf(parts),
     version: FINGERPRINT_VERSION,
@@ -82,8 +82,10 @@ function infer(
   template: string,
 ): Decision {
   const name = nameOf(error);
-  if (classification.group === "database_error") return databaseFailure(error, classification.category, template);
-  if (classification.group === "network_error") {
+  const { category, group } = classification;
+  // `database_other` only says that a database was called: what failed is found as for any other error.
+  if (group === "database_error" && category !== "database_other") return databaseFailure(error, category, template);
+  if (group === "network_error") {
     const decision = networkFailure(error, name.code);
     if (decision !== undefined) return decision;
   }
@@ -92,7 +94,7 @@ function infer(
   const place = rootPlace(error, frames);
   const from = place?.error ?? error;
   const { type, code } = place === undefined ? name : nameOf(from);
-  const statement = from === error ? template : messageTemplate(from.message);
+  const statement = statementKey(from === error ? template : templateOf(from));
   if (place !== undefined) {
     const parts = [type, code, statement];
     let reason = from === error ? "in-app frames" : "in-app frames of the cause";
@@ -107,9 +109,33 @@ function infer(
     if (!isNamed && error.request?.route !== undefined) parts.push(error.request.route);
     return { parts, reason };
   }
+  if (saysSomething(statement)) return { parts: [type, code, statement], reason: "type and message template" };
+  const library = frames.find((frame) => !RUNTIME_MODULE.test(frame.module));
+  if (library !== undefined) {
+    const called = functionName(library.function);
+    const reason = `type, message and library frame ${called} (${library.module}): no in-app frame, hardly a message`;
+    return { parts: [type, code, statement, called, library.module], reason };
+  }
   if (statement !== "") return { parts: [type, code, statement], reason: "type and message template" };
   return { parts: [type, code, ...operation(error)], reason: "type and operation: no message, no in-app frame" };
 }
+
+/** The message without what is put in front of it on its way: `Uncaught (in promise) TypeError: …`. */
+function templateOf({ type, message }: RedactedError | RawCause): string {
+  let start = message.startsWith("Uncaught ") ? (message.startsWith("Uncaught (in promise) ") ? 22 : 9) : 0;
+  if (type !== "" && message.startsWith(type, start) && message.startsWith(": ", start + type.length)) {
+    start += type.length + 2;
+  }
+  return messageTemplate(start === 0 ? message : message.slice(start));
+}
+
+/** Two words at least, or one of a script that has no spaces: `timeout` alone is said of too much. */
+function saysSomething(statement: string): boolean {
+  return /[A-Za-z]{2,}[^A-Za-z]{1,64}[A-Za-z]{2,}|[^\0-\x7f]{2}/.test(statement);
+}
+
+/** What runs every program: its frames say no more than that one ran. */
+const RUNTIME_MODULE = /^(?:node:|<anonymous>|runtime$|runtime\/|java\.|jdk\.|sun\.|core::|std::|System\.)/;
 
 /**
  * By kind. The constraint is read from the message first, since that is all that a pg error has left after OTLP; then
@@ -127,8 +153,8 @@ function databaseFailure(error: RedactedError, category: string, template: strin
       tableIn(error.message) ??
       database?.collection ??
       text(properties["table"]);
-    parts.push(constraint ?? template);
-  } else if (kind !== "connection" && kind !== "timeout") parts.push(template);
+    parts.push(constraint ?? statementKey(template));
+  } else if (kind !== "connection" && kind !== "timeout") parts.push(statementKey(template));
   return { parts, reason: parts.join(": ") };
 }
 

@@ -4,274 +4,394 @@
  *   User 8f14e45f-ceea-467f-9575-6a3f1b0d2c11 not found in 35ms    User <uuid> not found in <duration>
  *   Cannot read properties of undefined (reading 'total')          unchanged: the quoted name identifies the fault
  *   Duplicate entry 'bob' for key 'users.email'                    Duplicate entry <quoted> for key 'users.email'
+ *   2024-11-22 10:11:12 ERROR [main] login of user ann failed      login of user <name> failed
  *
- * One pass over at most 8 kB. Characters are read once, by class; only what holds a digit, a slash or an @ is looked at
- * more closely, and only quotes are looked ahead for, once a kind. Nothing is remembered between calls. In doubt a part
- * is kept: one statement in two groups is a smaller harm than two statements in one.
+ * One pass over at most 8 kB, behind what a logger wrote in front (log-prefix.ts). Characters are read once, by class;
+ * only what holds a digit, a dot, a slash or an @ is looked at more closely (variable-parts.ts), and only quotes are
+ * looked ahead for, once a kind. Words vary where they are values: behind `=`, in a list of `key: value`, and as names
+ * of users and hosts. Nothing is remembered between calls. In doubt a part is kept: one statement in two groups is a
+ * smaller harm than two statements in one.
  */
+import {
+  AT,
+  BRACKET,
+  COLON,
+  CONTROL,
+  DIGIT,
+  DOT,
+  kindOf,
+  LETTER,
+  MARK,
+  QUOTE,
+  SLASH,
+  SPACE,
+  TOKEN,
+  UPPER,
+  URL_MARK,
+} from "./character-kinds";
+import { isCommonWord } from "./common-words";
+import { logPrefixEnd } from "./log-prefix";
+import { FILE_NAME, namedParts, variablePart } from "./variable-parts";
+import {
+  ANSWER,
+  GIVEN,
+  LINK,
+  MACHINE,
+  NAMED,
+  NAMING,
+  NAMING_BY_SIGN,
+  PLACE,
+  PROCESS,
+  rolesOf,
+  TEXT,
+  VALUE,
+} from "./word-roles";
+
 export function messageTemplate(message: string): string {
   const text = message.length > MAX_LENGTH ? message.slice(0, MAX_LENGTH) : message;
   // V8 quotes the text that it could not parse, quotes and all.
-  if (text.startsWith("Unexpected token ") && /is not valid JSON$| in JSON at position \d+$/.test(text)) {
+  if (text.startsWith("Unexpected token ") && /is not valid JSON$| in JSON at position \d+/.test(text)) {
     return "Unexpected token <quoted> is not valid JSON";
   }
+  const end = statementEnd(text);
 
   let out = "";
-  let flushed = 0;
+  let flushed = logPrefixEnd(text);
+  if (flushed >= end) flushed = 0;
+  const begin = flushed;
   /** The last part that was replaced: by what, where it ended, and what was written up to there. */
   let placeholder = "";
   let placeholderEnd = 0;
   let written = "";
-  /** The last plain word: it often says what the part behind it is. */
-  let wordStart = 0;
-  let wordEnd = -1;
-  /** Quotes that do not close again, so that each is looked for only once. */
+  const word: LastWord = { start: 0, stop: 0, end: -1, roles: 0 };
+  /** Quotes that do not close again, so that each is looked for only once; and one that is known to close. */
   let unclosed = "";
+  let closing = -1;
+  let inSql: boolean | undefined;
+  /** Where the value of the last `key: value` ended. */
+  let pairEnd = -1;
 
   const keep = (until: number, resume: number): void => {
     out += text.slice(flushed, until);
     flushed = resume;
   };
-  const replace = (start: number, end: number, name: string): void => {
+  const replace = (start: number, stop: number, name: string): void => {
     // A list of variable parts is one part, however long it is; and a date has numbers of its own.
-    const joins = name === placeholder || (name === "<number>" && placeholder === "<date>");
+    const joins = name === placeholder || (placeholder === "<date>" && name === "<number>");
     if (joins && isSeparator(text, placeholderEnd, start)) {
       out = written;
-      flushed = end;
+      flushed = stop;
     } else {
-      keep(start, end);
+      keep(start, stop);
       out += name;
       written = out;
       placeholder = name;
     }
-    placeholderEnd = end;
+    placeholderEnd = stop;
   };
-  const wordBefore = (at: number): string =>
-    at - wordEnd <= MAX_WORD_DISTANCE ? text.slice(wordStart, wordEnd).toLowerCase() : "";
 
-  for (let at = 0; at < text.length; ) {
+  for (let at = flushed; at < end; ) {
     const code = text.charCodeAt(at);
     const kind = kindOf(code);
     if (kind & TOKEN) {
       let flags = 0;
-      let end = at;
-      for (let next = kind; next & TOKEN; next = end < text.length ? kindOf(text.charCodeAt(end)) : 0) {
+      let stop = at;
+      for (let next = kind; next & TOKEN; next = stop < end ? kindOf(text.charCodeAt(stop)) : 0) {
         flags |= next;
-        end++;
+        stop++;
       }
       if (!(flags & (LETTER | DIGIT))) {
-        at = end;
+        at = stop;
         continue;
       }
-      if (flags & SLASH && text.slice(at, end).includes("://")) {
-        while (end < text.length && !(kindOf(text.charCodeAt(end)) & (SPACE | QUOTE | BRACKET))) end++;
+      if (flags & SLASH && text.slice(at, stop).includes("://")) {
+        while (stop < end && !(kindOf(text.charCodeAt(stop)) & (SPACE | QUOTE | BRACKET))) stop++;
         flags |= URL_MARK;
       }
-      while (TRAILING.includes(text[end - 1] ?? "")) end--;
+      if (flags & MARK) {
+        while (TRAILING.includes(text[stop - 1] ?? "")) stop--;
+        if (LEADING.includes(text[at] ?? "") && text[at] !== text[at + 1]) at++;
+      }
 
-      const assigned = text[at - 1] === "=" && at === wordEnd + 1;
       const isWord = !(flags & (DIGIT | SLASH | AT | URL_MARK));
-      if (assigned && isWord && !NAMING.has(lastPart(wordBefore(at)))) replace(at, end, "<value>");
-      else if (!isWord || flags & DOT) {
-        const token = text.slice(at, end);
-        const varied =
-          IDENTIFYING_NUMBER.test(token) && identifiesNumber(wordBefore(at)) ? token : variable(token, flags);
-        if (varied !== token) replace(at, end, varied);
-      } else if (end - at === 3 && DAYS_AND_MONTHS.has(text.slice(at, end)) && isWithinDate(text, end)) {
-        replace(at, end, "<date>");
-      }
-      if (flags & LETTER) {
-        wordStart = at;
-        wordEnd = end;
-      }
-      at = end;
+      const sign = signBefore(text, at);
+      if (isWord && sign !== 0 && isValueHere(text, word, at, stop, pairEnd)) replace(at, stop, "<value>");
+      else if (isWord && mayBeName(text, word, at) && isNameHere(at, stop)) replace(at, stop, "<name>");
+      else if (!isWord || flags & (DOT | COLON)) {
+        const token = text.slice(at, stop);
+        const isKept = flags & DIGIT && identifies(text, word, token, at);
+        const varied = isKept ? token : variablePart(token, (flags & DIGIT) !== 0, (flags & URL_MARK) !== 0);
+        if (varied !== token) replace(at, stop, numberedName(word, at, varied) ?? varied);
+      } else if (at === placeholderEnd + 1 && placeholder === "<number>" && UNITS.has(text.slice(at, stop))) {
+        // `12 ms`, and at another time `3 seconds`.
+        placeholder = UNITS.get(text.slice(at, stop)) ?? placeholder;
+        out = written = written.slice(0, -"<number>".length) + placeholder;
+        placeholderEnd = flushed = stop;
+      } else if (flags & UPPER && stop - at <= 3 && isPartOfDate(at, stop)) replace(at, stop, "<date>");
+      if (sign === COLON_SIGN && isPairHere(text, stop)) pairEnd = stop;
+      if (flags & LETTER) remember(word, at, stop, rolesOf(text, flags & DOT ? lastPart(text, at, stop) : at, stop));
+      at = stop;
     } else if (kind & QUOTE) {
       const open = text[at] ?? "";
-      const mayOpen = !isWordChar(text, at - 1) && !unclosed.includes(open);
+      const mayOpen = at !== closing && !isWordChar(text, at - 1) && !unclosed.includes(open);
       const close = mayOpen ? closingQuote(text, at + 1, closerOf(open)) : -1;
-      if (close < 0) {
+      if (close < 0 || close >= end) {
         if (mayOpen) unclosed += open;
         at++;
         continue;
       }
-      const value = text.slice(at + 1, close);
+      let roles = rolesBefore(word, at);
+      if (word.stop !== word.end) roles &= ~GIVEN;
+      if (open === "`") roles &= ~VALUE; // code
       const isKey = /^\s{0,4}:/.test(text.slice(close + 1, close + 6));
-      const assigned = /[:=]\s{0,2}$/.test(text.slice(Math.max(0, at - 3), at));
-      if (!isName(value, lastPart(wordBefore(at)), assigned && !isKey)) replace(at, close + 1, quoted(value));
-      wordStart = at + 1;
-      wordEnd = close;
+      const assigned = !isKey && /[:=]\s{0,2}$/.test(text.slice(Math.max(0, at - 3), at));
+      if (assigned && roles & TEXT && text.slice(at, close).includes(" ")) {
+        // The statement itself, as loggers of key=value and of JSON write it.
+        closing = close;
+        at++;
+        continue;
+      }
+      const value = text.slice(at + 1, close);
+      if (open === "'") inSql ??= isSql(text);
+      if ((open === "'" && inSql) || !isName(value, roles, assigned)) replace(at, close + 1, quoted(value));
+      word.start = at + 1;
+      word.stop = word.end = close;
+      word.roles = isKey ? rolesOf(text, at + 1, close) : 0;
       at = close + 1;
     } else if (kind & SPACE) {
-      let end = at + 1;
-      while (end < text.length && kindOf(text.charCodeAt(end)) & SPACE) end++;
-      if (end > at + 1 || code !== 32) {
-        keep(at, end);
+      let stop = at + 1;
+      while (stop < end && kindOf(text.charCodeAt(stop)) & SPACE) stop++;
+      if (stop > at + 1 || code !== 32) {
+        keep(at, stop);
         out += " ";
       }
-      at = end;
+      at = stop;
     } else if (kind & CONTROL) {
-      const end = code === 27 ? escapeEnd(text, at) : at + 1;
-      keep(at, end);
-      at = end;
-    } else at++;
+      const stop = code === 27 ? escapeEnd(text, at) : at + 1;
+      keep(at, stop);
+      at = stop;
+    } else {
+      // `rhost= user=ann`: a value that is empty this time.
+      if (code === EQUALS && at === word.end && isEmptyValue(text, at + 1, end)) {
+        keep(at + 1, at + 1);
+        replace(at + 1, at + 1, "<value>");
+      }
+      at++;
+    }
   }
-  keep(text.length, text.length);
+  keep(end, end);
   return out.trim().slice(0, MAX_LENGTH);
+
+  /** A word behind `user`, `host` and the like that is no word of the language. */
+  function isNameHere(at: number, stop: number): boolean {
+    // `process 17 (java)`: the number does not count as a word.
+    if (word.roles & PROCESS && text[at - 1] === "(" && text[stop] === ")" && placeholderEnd === at - 2) return true;
+    if (at - word.end > 2 || at === word.end || text[at - 1] === "<" || text[stop] === "<") return false;
+    const isLogin = text.startsWith("for ", at - 4) && text.startsWith(" from ", stop);
+    if (!isLogin && !(word.stop === word.end && word.roles & NAMED)) return false;
+    // `account frozen`: what is said of the one word before it.
+    if (stop >= end && word.start <= begin) return false;
+    const name = text.slice(at, stop);
+    return ACCOUNTS.has(name) || !isCommonWord(name);
+  }
+
+  function isPartOfDate(at: number, stop: number): boolean {
+    const name = text.slice(at, stop);
+    if (placeholder === "<date>" && at === placeholderEnd + 1 && ZONES.has(name)) return true;
+    return DAYS_AND_MONTHS.has(name) && isWithinDate(text, stop);
+  }
 }
+
+/**
+ * The template as far as it tells statements apart. Of the same statement one value looks like a number and another
+ * like an id, one list is longer than another, and one thing is counted otherwise than several are.
+ */
+export function statementKey(template: string): string {
+  return template.includes("<") || template.includes("[R") ? template.replace(VARIABLES, "<>$1") : template;
+}
+
+const VARIABLE =
+  "-?(?:<(?:number|uuid|ip|host|hex|date|duration|email|url|path|quoted|id|size|version|value|name)>%?|\\[REDACTED\\])";
+/** Values with no more than a mark between them; and the number and case of the word that is counted. */
+const VARIABLES = new RegExp(
+  `${VARIABLE}(?:[ ,;:/._=+-]{0,2}${VARIABLE}){0,512}(?:( [a-z]{2,20}?)(?:ies|es|s|y|e)?(?![\\w-]))?`,
+  "g",
+);
 
 const MAX_LENGTH = 8_192;
 /** Room between a word and what it names: `code: `, ` (`, ` = '`. */
 const MAX_WORD_DISTANCE = 3;
-const TRAILING = ".:-+,;";
+const TRAILING = ".:-+,;~";
+const LEADING = ":,;~";
 
 const DAYS_AND_MONTHS = new Set(
   "Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" "),
 );
+const ZONES = new Set("AM PM UTC GMT CET EST EDT PST PDT CST MST BST IST JST".split(" "));
+const UNITS: ReadonlyMap<string, string> = new Map([
+  ..."ns us µs ms s sec secs second seconds millis milliseconds min mins minute minutes h hour hours day days"
+    .split(" ")
+    .map((unit) => [unit, "<duration>"] as const),
+  ..."B kB KB MB GB TB KiB MiB GiB TiB byte bytes".split(" ").map((unit) => [unit, "<size>"] as const),
+]);
+const LITERALS = new Set(["true", "false", "null"]);
 
-const LETTER = 1;
-const DIGIT = 2;
-const DOT = 4;
-const SLASH = 8;
-const AT = 16;
-const TOKEN = 32;
-const QUOTE = 64;
-const SPACE = 128;
-const BRACKET = 256;
-const CONTROL = 512;
-const URL_MARK = 1_024;
-
-const KINDS = new Uint16Array(128);
-for (let code = 0; code < 128; code++) {
-  const char = String.fromCharCode(code);
-  if (/[A-Za-z]/.test(char)) KINDS[code] = TOKEN | LETTER;
-  else if (/[0-9]/.test(char)) KINDS[code] = TOKEN | DIGIT;
-  else if (char === ".") KINDS[code] = TOKEN | DOT;
-  else if (char === "/" || char === "\\") KINDS[code] = TOKEN | SLASH;
-  else if (char === "@") KINDS[code] = TOKEN | AT;
-  else if (/[-_:+~#$%]/.test(char)) KINDS[code] = TOKEN;
-  else if (/["'`]/.test(char)) KINDS[code] = QUOTE;
-  else if (/\s/.test(char)) KINDS[code] = SPACE;
-  else if (/[<>()[\]{}]/.test(char)) KINDS[code] = BRACKET;
-  else if (code < 32 || code === 127) KINDS[code] = CONTROL;
+/** The last plain word says what the part behind it is. A link (`for`, `is`) may stand between them. */
+interface LastWord {
+  start: number;
+  stop: number;
+  /** Behind the link, if there is one; else `stop`. */
+  end: number;
+  roles: number;
 }
 
-/** Letters beyond ASCII are punctuation here: a script without spaces would else be one long word. */
-function kindOf(code: number): number {
-  if (code < 128) return KINDS[code] ?? 0;
-  if (code === 0x201c || code === 0x2018 || code === 0xab || code === 0x300c) return QUOTE;
-  if (code === 0xa0 || code === 0x3000 || code === 0x2028 || code === 0x2029 || code === 0x85) return SPACE;
-  // C1 controls, and marks that are not seen: zero width, direction of writing.
-  const unseen = code < 0xa0 || (code >= 0x200b && code <= 0x200f) || (code >= 0x202a && code <= 0x202e);
-  return unseen || (code >= 0x2060 && code <= 0x2069) || code === 0xfeff ? CONTROL : 0;
-}
-
-/** Words before a quoted name, or before `=`, that make it part of the statement. */
-const NAMING = new Set(
-  (
-    "action argument attribute class code collection column command constraint constructor directive enum errno error " +
-    "event export expected field function header import index key kind level method module op operation operator option " +
-    "package param parameter policy property properties reading reason relation schema setting state status symbol " +
-    "syscall table trigger type variable view"
-  ).split(" "),
-);
-
-/** Words before a quoted value that make it vary, however much it looks like a name. */
-const VALUES = new Set(
-  (
-    "account customer email entry file filename found given got host hostname id identifier input login near path pod " +
-    "received session string tenant text token url user username uuid value word"
-  ).split(" "),
-);
-
-/** Shapes of a whole token that holds a digit. Each is anchored and has one way to match, so all are linear. */
-const SHAPES: readonly (readonly [shape: RegExp, name: string])[] = [
-  [/^[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?$/, "<number>"],
-  [/^[-+]?\d+(?:\.\d+)?%$/, "<number>%"],
-  [/^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?:\/\d{1,2})?$/, "<ip>"],
-  [/^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}:\d{1,5}$/, "<ip>:<number>"],
-  [/^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i, "<uuid>"],
-  [/^(?:\d{4}[-/.]\d{2}[-/.]\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{4})(?:T[\d:.]{4,18}(?:Z|[-+]\d{2}:?\d{2})?)?$/, "<date>"],
-  [/^\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[-+]\d{2}:?\d{2})?$/, "<date>"],
-  [/^(?:\d+(?:\.\d+)?(?:ns|us|ms|s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?)(?![a-z]))+$/, "<duration>"],
-  [/^\d+(?:\.\d+)?(?:[kKMGT]i?)?B$/, "<size>"],
-  [/^0x[\da-f]+$/i, "<hex>"],
-  [/^(?:[\da-f]{2}:){5}[\da-f]{2}$/i, "<hex>"],
-  [/^(?=.*:.*:)[\da-f:]{2,39}(?:%\w{1,16})?$/i, "<ip>"],
-  [/^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/i, "<id>"],
-  [/^v?\d+(?:\.\d+){1,4}(?:[-+][\w.+-]{1,40})?$/, "<version>"],
-];
-
-/** What a token becomes; itself when it names something. */
-function variable(token: string, flags: number): string {
-  if (flags & URL_MARK) return "<url>";
-  if (flags & DIGIT) for (const [shape, name] of SHAPES) if (shape.test(token)) return name;
-  if (flags & AT && /^[\w.+%-]{1,64}@[\w-]+(?:\.[\w-]+)+$/.test(token) && !/@\d/.test(token)) return "<email>";
-  if (flags & SLASH && isPath(token)) return "<path>";
-  if (flags & DOT && FILE_NAME.test(token)) return "<path>";
-  if (token.startsWith("arn:")) return "<id>";
-  return flags & DIGIT ? namedParts(token) : token;
-}
-
-const FILE_NAME =
-  /^[^/\\]*[^/\\.]\.(?:bak|conf|csv|db|docx?|gz|html?|jpe?g|json|lock|log|md|mp[34]|parquet|pdf|png|sock|sql|svg|tar|tmp|toml|txt|webp|xlsx?|xml|ya?ml|zip)$/i;
-
-function isPath(token: string): boolean {
-  if (token.length > 1 && /^(?:\.{0,2}|~|[A-Za-z]:)[/\\]/.test(token)) return true;
-  if (/^(?:application|audio|font|image|multipart|text|video)\//.test(token) || /^[A-Z]+\/[\d.]+$/.test(token))
-    return false;
-  if (token.startsWith("@")) return false;
-  const slash = token.search(/[/\\]/);
-  return token.includes(".", slash) || token.indexOf(token[slash] ?? "/", slash + 1) > 0;
-}
-
-/** `order-1042` → `order-<number>`, `cus_9s6XKzkNR` → `cus_<id>`, `web-7d4b9c8f5-xkzlp` → `web-<hex>-<id>`. */
-function namedParts(token: string): string {
-  let out = "";
-  let previous = "";
-  for (let at = 0; at < token.length; ) {
-    let end = at;
-    let digits = 0;
-    while (end < token.length && /[A-Za-z0-9]/.test(token[end] ?? "")) if (isDigitAt(token, end++)) digits++;
-    if (end === at) {
-      // `.5` behind `1` is more of the same number.
-      if (token[at] === "." && previous === "<number>" && isDigitAt(token, at + 1)) {
-        while (isDigitAt(token, ++at));
-      } else out += token[at++];
-      continue;
-    }
-    if (end - at === 8 && UUID_HERE.test(token.slice(at, at + 37))) {
-      previous = "<uuid>";
-      end = at + 36;
-    } else previous = part(token.slice(at, end), digits, previous);
-    out += previous;
-    at = end;
+function remember(word: LastWord, start: number, stop: number, roles: number): void {
+  if (roles & LINK && start - word.end <= 1 && word.end > 0) {
+    word.end = stop;
+    return;
   }
-  return out;
+  word.start = start;
+  word.stop = word.end = stop;
+  word.roles = roles;
 }
 
-const UUID_HERE = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}(?![\da-z])/i;
-/** The alphabet of suffixes that Kubernetes gives to pods. */
-const POD_SUFFIX = /^[bcdfghjklmnpqrstvwxz2456789]{5}$/;
-
-function part(text: string, digits: number, previous: string): string {
-  if (digits === text.length) return "<number>";
-  if ((previous === "<hex>" || previous === "<id>") && POD_SUFFIX.test(text)) return "<id>";
-  if (digits === 0) return text;
-  if (text.length >= 7 && /^[\da-f]+$/i.test(text)) return "<hex>";
-  const ends = /^([A-Za-z]+)\d+$/.exec(text);
-  return ends ? `${ends[1]}<number>` : "<id>";
+function rolesBefore(word: LastWord, at: number): number {
+  return at - word.end <= MAX_WORD_DISTANCE ? word.roles : 0;
 }
+
+/** `column` of `db.column`. */
+function lastPart(text: string, start: number, stop: number): number {
+  return Math.max(start, text.lastIndexOf(".", stop - 1) + 1);
+}
+
+const EQUALS = 61;
+const EQUALS_SIGN = 1;
+const COLON_SIGN = 2;
+const JSON_SIGN = 3;
+
+/** Which sign of a value stands before it: `=` or `= `, `: `, `":`; 0 for none. */
+function signBefore(text: string, at: number): number {
+  const last = text.charCodeAt(at - 1);
+  if (last === EQUALS) return EQUALS_SIGN;
+  if (last !== 32 && last !== 58) return 0;
+  const previous = text.charCodeAt(at - 2);
+  if (last === 58) return previous === 34 ? JSON_SIGN : 0;
+  return previous === 58 ? COLON_SIGN : previous === EQUALS ? EQUALS_SIGN : 0;
+}
+
+/** A word behind `=`, or behind `:` among other pairs; a literal of JSON. */
+function isValueHere(text: string, word: LastWord, at: number, stop: number, pairEnd: number): boolean {
+  const sign = signBefore(text, at);
+  if (sign === JSON_SIGN) return LITERALS.has(text.slice(at, stop));
+  if (sign === EQUALS_SIGN) {
+    // `a=b` and `a = b`; in `a= b=c` the value of `a` is empty.
+    return at - word.end === (text[at - 1] === "=" ? 1 : 3) && !(word.roles & NAMING_BY_SIGN);
+  }
+  if (word.end !== at - 2) return false;
+  if (word.roles & NAMING_BY_SIGN || FAULT.test(text.slice(word.start, word.stop))) return false;
+  if (isPairHere(text, stop)) return true;
+  if (!isEndOfPair(text, stop)) return false;
+  if (isBetweenPairs(text, pairEnd, word.start)) return true;
+  // A single pair at the end: `Unknown currency: EUR`, but `gave up: timeout`, `gave up: ETIMEDOUT`, `no such table: users`.
+  const value = text.slice(at, stop);
+  return !(word.roles & NAMING || ERROR_NAME.test(value) || isCommonWord(value));
+}
+
+/** Behind the value at `stop` another pair begins. */
+function isPairHere(text: string, stop: number): boolean {
+  return (text[stop] === "," || text[stop] === ";") && NEXT_PAIR.test(text.slice(stop + 1, stop + 48));
+}
+
+/** Quick, as it is asked of every word: something that is named stands before it, or `for`. */
+function mayBeName(text: string, { roles }: LastWord, at: number): boolean {
+  if (roles & (NAMED | PROCESS)) return true;
+  return text.charCodeAt(at - 2) === 114 && text.charCodeAt(at - 3) === 111 && text.charCodeAt(at - 4) === 102;
+}
+
+/** Hosts are called by what they are for, and a number: behind `node`, `web-1` and `db07` are one. So are users. */
+function numberedName({ stop, end, roles }: LastWord, at: number, varied: string): string | undefined {
+  if (stop !== end || at !== end + 1 || !NUMBERED.test(varied)) return undefined;
+  if (roles & NAMED && /^[A-Za-z]+<number>$/.test(varied)) return "<name>";
+  const letters = varied.slice(0, varied.search(/[^a-zA-Z]/));
+  const isMachine = roles & PLACE ? letters.length < 3 || !isCommonWord(letters) : roles & MACHINE;
+  return isMachine ? "<host>" : undefined;
+}
+
+/** Numbers that are names: `status code 404`, `errno: -13`, `answered 503`, `SQLSTATE[42P01]`; `Error 1062` at the beginning. */
+function identifies(text: string, word: LastWord, token: string, at: number): boolean {
+  const stop = at + token.length;
+  if (MEMBER.test(text.slice(stop, stop + 17))) return true;
+  const distance = at - word.end;
+  if (token.length > 6 || distance > MAX_WORD_DISTANCE) return false;
+  const isAnswer = (word.roles & ANSWER) !== 0 && distance === 1 && /^[1-5]\d\d$/.test(token);
+  if (isAnswer) return !/ [a-z]/.test(text.slice(stop, stop + 2));
+  if (word.stop !== word.end) return false;
+  const name = text.slice(word.start, word.stop).toLowerCase();
+  if (name === "sqlstate") return /^[\dA-Z]{5}$/.test(token);
+  if (!/^-?\d{1,5}$/.test(token)) return false;
+  if (name === "error") return distance === 1 && word.start <= 1;
+  return /(?:code|status|errno|signal|http)$/.test(name);
+}
+
+const ACCOUNTS = new Set(
+  "root admin administrator guest nobody oracle postgres mysql git ftp www-data operator".split(" "),
+);
+
+/** `ETIMEDOUT`, `OUT_OF_STOCK`, `TimeoutError`. */
+const ERROR_NAME = /^[A-Z][A-Z\d_]{3,}$|(?:[Ee]rror|[Ee]xception)$/;
+
+/** What stands before a colon when the fault itself stands behind it. */
+const FAULT = /(?:error|exception|failed|failure|fault|warning|panic|fatal)s?$/i;
+
+/** What engines say of a name: its digits are part of it. */
+const MEMBER = /^ is not (?:defined|a func|a const|iter)/;
+const NUMBERED = /^[A-Za-z][\w.-]*<(?:number|id|hex)>[\w.-]*$/;
+
+const NEXT_PAIR = /^ ?[A-Za-z][\w.-]{0,40} ?[:=]/;
+
+function isEndOfPair(text: string, at: number): boolean {
+  return at >= text.length || ",;)}]|\n".includes(text[at] ?? "");
+}
+
+function isBetweenPairs(text: string, from: number, to: number): boolean {
+  return from > 0 && to - from <= 3 && isSeparator(text, from, to);
+}
+
+/** `rhost= user=ann`, `a=, b=1`; in `a = b` and `a == b` something stands behind the sign. */
+function isEmptyValue(text: string, at: number, end: number): boolean {
+  if (at >= end || ",;)}]".includes(text[at] ?? "")) return true;
+  return text[at] === " " && /^ {1,4}[A-Za-z][\w.-]{0,40}=/.test(text.slice(at, at + 48));
+}
+
+/** Upper case, as programs write it, and two of its words. In SQL names are in other quotes than values. */
+function isSql(text: string): boolean {
+  return SQL_VERB.test(text) && SQL_CLAUSE.test(text);
+}
+
+const SQL_VERB = /\b(?:SELECT|INSERT|UPDATE|DELETE|WHERE) /;
+const SQL_CLAUSE = /\b(?:FROM|INTO|SET|WHERE|VALUES) /;
+
+/** Where the frames of a stack begin that somebody has put into the message. */
+function statementEnd(text: string): number {
+  if (!text.includes("\n")) return text.length;
+  const found = text.search(FRAMES);
+  return found > 0 ? found : text.length;
+}
+
+const FRAMES =
+  /\r?\n\s{0,8}(?:at [^\n]{1,256}(?:\)|:\d{1,9})\r?(?:\n|$)|File "|Traceback \(most|goroutine \d{1,9} \[|Caused by: |stack backtrace:)/;
 
 /** True for a quoted text that belongs to the statement: a short name, or one that the word before asks for. */
-function isName(value: string, word: string, assigned: boolean): boolean {
+function isName(value: string, roles: number, assigned: boolean): boolean {
   if (value === "") return true;
-  const named = NAMING.has(word);
+  const named = (roles & NAMING) !== 0;
   if (value.length > (named ? 64 : 32)) return false;
-  if (!named && (assigned || VALUES.has(word))) return false;
+  if (!named && (assigned || roles & (VALUE | GIVEN))) return false;
   if (FILE_NAME.test(value) || /^(?:[/\\]|[A-Za-z]:[/\\])/.test(value)) return false;
-  if (/^[A-Za-z_$@][A-Za-z_$./@:-]*$/.test(value)) return !/@.*\./.test(value) || value.startsWith("@");
+  if (/^[A-Za-z_$@][A-Za-z_$./@:-]*$/.test(value)) return value.startsWith("@") || !value.includes("@");
   // Digits only where a name is due, and there only as names have them: `address2`, `./v1/routes`, `users_email_key1`.
-  return named && /^[A-Za-z_$@.][\w$./@:-]*$/.test(value) && !/<(?:hex|id|uuid)>/.test(namedParts(value));
+  if (!named || !/^[A-Za-z_$@.][\w$./@:-]*$/.test(value) || /\d{4}|\d[A-Za-z]+\d/.test(value)) return false;
+  return !/<(?:hex|uuid)>/.test(namedParts(value));
 }
 
 function quoted(value: string): string {
@@ -282,19 +402,8 @@ function quoted(value: string): string {
     if (!(kind & TOKEN)) return "<quoted>";
     flags |= kind;
   }
-  const name = variable(value, value.includes("://") ? flags | URL_MARK : flags);
+  const name = variablePart(value, (flags & DIGIT) !== 0, value.includes("://"));
   return /^<[a-z]+>$/.test(name) ? name : "<quoted>";
-}
-
-/** Numbers that are names: `status code 404`, `exit code 1`, `errno: -13`. */
-const IDENTIFYING_NUMBER = /^-?\d{1,5}$/;
-function identifiesNumber(word: string): boolean {
-  return /(?:code|status|errno|signal|http|sqlstate)$/.test(word);
-}
-
-/** `column` of `db.column`. */
-function lastPart(word: string): string {
-  return word.slice(word.lastIndexOf(".") + 1);
 }
 
 function closerOf(open: string): string {

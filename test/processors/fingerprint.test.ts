@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { Fingerprint, RawError, RecordedException, SpanRecord } from "../../src/event";
+import type { Fingerprint, RawError, RecordedException, SpanRecord, StackFrame } from "../../src/event";
 import { categorize } from "../../src/processors/categorize";
 import { extractErrors } from "../../src/processors/extract";
 import { FINGERPRINT_VERSION, fingerprint } from "../../src/processors/fingerprint";
@@ -146,7 +146,92 @@ test("without an in-app frame the statement tells errors apart", () => {
     "Socket.emit (node:events:1:1)",
   ];
   assertDifferent([thrown("first thing", frames), thrown("second thing", frames)]);
-  assertSame([thrown("thing 1", frames), thrown("thing 2", []), { type: "TypeError", message: "thing 3" }]);
+  assertSame([
+    thrown("thing 1 is gone", frames),
+    thrown("thing 2 is gone", []),
+    { type: "TypeError", message: "thing 3 is gone" },
+  ]);
+});
+
+/** As any language's parser gives them, innermost first. */
+function frame(name: string, module: string, inApp = true): StackFrame {
+  return { function: name, module, file: `/srv/${module}`, line: 7, column: 0, inApp };
+}
+
+function namedBy(type: string, message: string, frames: readonly StackFrame[]): string {
+  const rules = compileRules({});
+  const safe = redact({ ...RAW, type, message }, rules.redaction);
+  return fingerprint(safe, frames, categorize(safe, rules), rules).id;
+}
+
+test("two statements in one function are two faults, in every language", () => {
+  const ids = [
+    namedBy("KeyError", "'street'", [frame("parse", "shop.address")]),
+    namedBy("KeyError", "'city'", [frame("parse", "shop.address")]),
+    namedBy("panic", "runtime error: integer divide by zero", [frame("main.sum", "main")]),
+    namedBy("panic", "runtime error: index out of range [5] with length 3", [frame("main.sum", "main")]),
+    namedBy("panic", "assignment to entry in nil map", [frame("main.sum", "main")]),
+  ];
+  assert.equal(new Set(ids).size, ids.length);
+  assert.equal(
+    namedBy("panic", "runtime error: index out of range [17] with length 4", [frame("main.sum", "main")]),
+    ids[3],
+  );
+});
+
+test("frames of the runtime, of a telemetry SDK and of libraries in front of the fault do not count", () => {
+  const place = frame("Depot.store", "com.shop.Depot");
+  const bare = namedBy("IllegalStateException", "depot is full", [place]);
+  for (const foreign of [
+    frame("Thread.getStackTrace", "java.lang.Thread", false),
+    frame("recordStackTrace", "opentelemetry", false),
+    frame("runtime.gopanic", "runtime", false),
+    frame("$Proxy12.store", "com.sun.proxy", false),
+  ]) {
+    assert.equal(namedBy("IllegalStateException", "depot is full", [foreign, foreign, place]), bare);
+  }
+});
+
+test("a stack of the header alone is told apart by its statement", () => {
+  const failed = (syscall: string, path: string): Partial<RawError> => {
+    const message = `ENOENT: no such file or directory, ${syscall} '${path}'`;
+    return { type: "Error", message, stack: `Error: ${message}`, properties: { code: "ENOENT" } };
+  };
+  assertSame([failed("open", "/srv/a/1.json"), failed("open", "/tmp/x 2")]);
+  assertDifferent([failed("open", "/srv/a"), failed("stat", "/srv/a")]);
+});
+
+test("a message that says hardly anything is told apart by the library that says it", () => {
+  const ids = [
+    namedBy("Error", "timeout", [frame("Timeout._onTimeout", "pool-a", false)]),
+    namedBy("Error", "timeout", [frame("Socket.expire", "client-b", false)]),
+    namedBy("Error", "timeout", []),
+  ];
+  assert.equal(new Set(ids).size, ids.length);
+  const runtime = [frame("listOnTimeout", "node:internal/timers", false)];
+  assert.equal(namedBy("Error", "timeout", runtime), ids[2]);
+  const expired = frame("Timeout._onTimeout", "pool-a", false);
+  assert.equal(namedBy("Error", "timeout", [...runtime, expired]), ids[0]);
+});
+
+test("what is put in front of a message on its way does not count", () => {
+  const plain = { type: "TypeError", message: "x is null" };
+  assertSame([
+    plain,
+    { ...plain, message: "Uncaught TypeError: x is null" },
+    { ...plain, message: "Uncaught (in promise) TypeError: x is null" },
+    { ...plain, message: "TypeError: x is null" },
+    { ...plain, message: "2024-11-22 10:11:12,123 ERROR [main] com.shop.Stock: x is null" },
+    { ...plain, message: "x is\r\nnull\r\n" },
+  ]);
+});
+
+test("a database error of no known kind is told apart by where it was thrown", () => {
+  const failed = (place: string): Partial<RawError> => ({
+    ...thrown("statement was refused", [`${place} (/app/src/db.js:1:1)`], "Error"),
+    database: { system: "clickhouse" },
+  });
+  assertDifferent([failed("load"), failed("save")]);
 });
 
 test("without a message and a frame the operation tells errors apart", () => {
@@ -414,6 +499,7 @@ test("an answer of 5xx without an exception groups by method, route and status",
 
 test("ids do not change between releases by accident", () => {
   assert.equal(idOf(thrown(TOTAL, ["sum (/app/src/cart/sum.js:10:5)"])), "db51ab1d07c262f3");
+  assert.equal(idOf({ message: "order 17 is gone" }), "ed8fbb62b9fdfd9d");
   assert.equal(idOf({ given: { fingerprint: ["database-error", "connection"] } }), "28c452002be4f141");
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { messageTemplate } from "../../src/processors/message-template";
+import { messageTemplate, statementKey } from "../../src/processors/message-template";
 import { assertLinear } from "./linear-time";
 
 /** Each line: a statement, and messages that it made. */
@@ -59,7 +59,7 @@ const STATEMENTS: readonly (readonly [template: string, ...messages: readonly st
   ],
   ["limit <size> reached", "limit 10MB reached", "limit 512KiB reached"],
   ["customer cus_<id> is gone", "customer cus_9s6XKzkNRiz8i3 is gone", "customer cus_4fG7hJk2LmN is gone"],
-  ["pod web-<hex>-<id> crashed", "pod web-7d4b9c8f5-xkzlp crashed", "pod web-7d4b9c8f5-2m9qk crashed"],
+  ["pod web-<id> crashed", "pod web-7d4b9c8f5-xkzlp crashed", "pod web-7d4b9c8f5-2m9qk crashed"],
   ["tags <quoted> are unknown", "tags 'a 1' are unknown", "tags 'a 1', 'b 2', 'c 3' are unknown"],
   ["ids [<number>] are unknown", "ids [1] are unknown", "ids [1, 2, 3] are unknown"],
   [
@@ -81,6 +81,55 @@ const STATEMENTS: readonly (readonly [template: string, ...messages: readonly st
   ],
   ["用户<number>不存在", "用户42不存在", "用户7不存在"],
   ["it's <quoted> isn't it", "it's 'a b' isn't it", "it's \"c d\" isn't it", "it's “e f” isn't it"],
+  [
+    "no stock left",
+    "no stock left",
+    "2024-11-22 10:11:12,123 ERROR [main] com.shop.Stock: no stock left",
+    "Nov 22 10:11:12 web-1 stockd[4711]: no stock left",
+    "[warn] no stock left",
+  ],
+  [
+    "login of user <name> failed",
+    "login of user ann failed",
+    "login of user root failed",
+    "login of user bob17 failed",
+    "login of user müller failed",
+  ],
+  ["no password for <name> from <ip>", "no password for ann from 10.0.0.7", "no password for admin from 10.0.0.8"],
+  ["lost node <host> again", "lost node web-1 again", "lost node db07 again", "lost node ip-10-0-0-7 again"],
+  ["peer <host> is gone", "peer web.example.com is gone", "peer db.internal is gone", "peer eu-node-3 is gone"],
+  ["stop of process <number> (<name>)", "stop of process 17 (java)", "stop of process 4711 (postgres)"],
+  [
+    "session: <value>, state: <value>, lag: <number>",
+    "session: blue, state: OPEN, lag: 3",
+    "session: green, state: closed, lag: 14",
+  ],
+  [
+    "closed uid=<number> ruser=<value> rhost=<ip>",
+    "closed uid=0 ruser= rhost=10.0.0.7",
+    "closed uid=7 ruser=ann rhost=10.0.0.8",
+  ],
+  ['msg="disk <number> is full" volume=<value>', 'msg="disk 3 is full" volume=a', 'msg="disk 17 is full" volume=b'],
+  [
+    '{"msg":"disk <number> is full","ok":<value>}',
+    '{"msg":"disk 3 is full","ok":true}',
+    '{"msg":"disk 4 is full","ok":false}',
+  ],
+  ["Unknown currency: <value>", "Unknown currency: EUR", "Unknown currency: CHF"],
+  [
+    "SELECT * FROM users WHERE name = <quoted> AND id IN (<number>)",
+    "SELECT * FROM users WHERE name = 'ann' AND id IN (1, 2, 3)",
+    "SELECT * FROM users WHERE name = 'bob b' AND id IN (4)",
+  ],
+  ["took <duration> of <size>", "took 12 ms of 3 MB", "took 1 second of 17 bytes"],
+  ["bug at mm/slab.c:<number>!", "bug at mm/slab.c:17!", "bug at mm/slab.c:4711!"],
+  ["bug at mm/page.c:<number>!", "bug at mm/page.c:17!", "bug at mm/page.c:4711!"],
+  ["block blk_<number> is lost", "block blk_17 is lost", "block blk_-4711 is lost"],
+  ["try attempt_<id> again", "try attempt_17_0009_m_000001_0 again", "try attempt_4_1_r_2_3 again"],
+  ["bean com.shop.Stock@<hex> leaks", "bean com.shop.Stock@1b28cdfa leaks", "bean com.shop.Stock@7f leaks"],
+  ["role <id> is gone", "role arn:aws:iam::17:role/ann is gone", "role arn:aws:iam::4711:role/bob-1 is gone"],
+  ["no account for <quoted>", "no account for 'ann'", "no account for 'bob b'"],
+  ["write failed", "write failed", "write failed\n    at save (/app/a.js:1:2)\n    at /app/b.js:3:4\n"],
   ["one two", "one two", "  one\r\n\ttwo ", "\u001b[31mone\u001b[0m two", "one\u200b two"],
 ];
 
@@ -110,6 +159,25 @@ const UNCHANGED = [
   "code=E_CONFLICT",
   "read/write and/or",
   "invalid header 'content-type'",
+  "user session expired",
+  "user not found",
+  "account frozen",
+  "host is unreachable",
+  "no handler found for 'click'",
+  "name 'basket' is not defined",
+  "Path `email` is required.",
+  "'courier_id'",
+  "gave up: timeout",
+  "gave up: ETIMEDOUT",
+  "gave up: ECONNRESET",
+  'error="disk is read only"',
+  "err=EBUSY reason=locked",
+  "upstream answered 503",
+  "ORA-00942: table or view does not exist",
+  "SQLSTATE[42P01]: no such table",
+  "sha256 of utf8 over http2",
+  "foo2 is not defined",
+  "No query results for model [App\\Models\\Track]",
   "",
 ];
 
@@ -189,6 +257,23 @@ test("hostile messages take time in proportion to their length", () => {
       "\u001b[",
     ],
     ...[
+      "user a",
+      "k: v, ",
+      "k= ",
+      "for a from ",
+      "1 ms ",
+      "(a)",
+      "a.b-1.",
+      "é",
+      "\n at a:1",
+      "WHERE '",
+      "'a b' ",
+      "a='b c' ",
+      "web-1.a ",
+      "a-1b-",
+      "a\\",
+    ],
+    ...[
       "Mon ",
       "a=",
       '{"a":',
@@ -209,4 +294,22 @@ test("hostile messages take time in proportion to their length", () => {
     ],
   ];
   for (const unit of units) assertLinear(messageTemplate, unit, 8_000);
+});
+
+test("of one statement, values of several kinds and the number of what is counted do not count", () => {
+  for (const messages of [
+    ["1 item left", "7 items left"],
+    ["1 retry left", "12 retries left"],
+    ["register 12345678 is bad", "register 00000a3f is bad", "register 00000012 is bad"],
+    ["tenant ann is locked", "tenant 17 is locked", "tenant 8f14e45f-ceea-467f-9575-6a3f1b0d2c11 is locked"],
+    ["no price for 17", "no price for a1b2c3d4e5", "no price for [REDACTED]"],
+  ]) {
+    const keys = new Set(messages.map((message) => statementKey(messageTemplate(message))));
+    assert.equal(keys.size, 1, [...keys].join("\n"));
+  }
+});
+
+test("statements keep their keys apart", () => {
+  const messages = [...STATEMENTS.map(([, message]) => message ?? ""), ...UNCHANGED];
+  assert.equal(new Set(messages.map((message) => statementKey(messageTemplate(message)))).size, messages.length);
 });

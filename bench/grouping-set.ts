@@ -1,0 +1,258 @@
+/**
+ * The labelled set of test/fixtures/grouping/: statements and traces with slots become messages and errors, the same
+ * ones each time. Its two halves were written by different rules and draw on different names, hosts and numbers: what
+ * fits the first only because it was tuned to it shows on the second. The format is told in the folder's README.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+export interface LabelledError {
+  readonly id: string;
+  /** The statement or the problem that made it. */
+  readonly label: string;
+  readonly type: string;
+  readonly message: string;
+  readonly stack: string;
+  readonly language: string;
+}
+
+export type Half = "a" | "b";
+
+const FOLDER = join("test", "fixtures", "grouping");
+const INSTANCES = { message: 5, trace: 3 } as const;
+
+/** Messages without a stack, in an order that has nothing to do with their statements. */
+export function labelledMessages(half: Half): readonly LabelledError[] {
+  const random = randomFrom(half === "a" ? 1 : 2);
+  const errors: LabelledError[] = [];
+  let statement = 0;
+  for (const line of readFileSync(join(FOLDER, `messages-${half}.txt`), "utf8").split("\n")) {
+    if (line === "" || line.startsWith("# ")) continue;
+    const split = line.indexOf("::");
+    const type = line.slice(0, split).trim();
+    const text = unescaped(line.slice(split + 3));
+    const isAnotherForm = type === "=";
+    if (!isAnotherForm) statement++;
+    const last = errors.at(-1);
+    for (let instance = 0; instance < INSTANCES.message; instance++) {
+      errors.push({
+        id: `${half}-${errors.length}`,
+        label: `message ${half}${statement}`,
+        type: isAnotherForm ? (last?.type ?? "") : type,
+        message: filled(text, half, random, new Map()),
+        stack: "",
+        language: "",
+      });
+    }
+  }
+  return shuffled(errors, random);
+}
+
+export function labelledTraces(half: Half): readonly LabelledError[] {
+  const random = randomFrom(half === "a" ? 3 : 4);
+  const errors: LabelledError[] = [];
+  const blocks = readFileSync(join(FOLDER, `traces-${half}.txt`), "utf8")
+    .split(/^== /m)
+    .slice(1);
+  for (const [number, block] of blocks.entries()) {
+    const newline = block.indexOf("\n");
+    const [language = "", type = "", message = ""] = block.slice(0, newline).split(" | ");
+    for (const form of block.slice(newline + 1).split(/^or\n/m)) {
+      for (let instance = 0; instance < INSTANCES.trace; instance++) {
+        const slots = new Map<string, string>();
+        errors.push({
+          id: `${half}-trace-${errors.length}`,
+          label: `trace ${half}${number}`,
+          type,
+          message: filled(message, half, random, slots),
+          stack: filled(form.replace(/\n$/, ""), half, random, slots),
+          language,
+        });
+      }
+    }
+  }
+  return shuffled(errors, random);
+}
+
+type Random = () => number;
+
+/** A linear congruential generator (Numerical Recipes): from 0 up to, not including, 1. */
+function randomFrom(seed: number): Random {
+  let state = seed * 7_919;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+function shuffled<T>(list: readonly T[], random: Random): readonly T[] {
+  return list
+    .map((item) => ({ item, at: random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item);
+}
+
+function unescaped(text: string): string {
+  return text.replace(/\\([nrt])/g, (_, letter: string) => (letter === "n" ? "\n" : letter === "r" ? "\r" : "\t"));
+}
+
+/** `{{kind}}`, or `{{kind:name}}` for the same value wherever the name stands within one error. */
+function filled(text: string, half: Half, random: Random, slots: Map<string, string>): string {
+  return text.replace(/\{\{([\w.]+)(?::(\w+))?\}\}/g, (slot, kind: string, name: string | undefined) => {
+    const known = name === undefined ? undefined : slots.get(name);
+    if (known !== undefined) return known;
+    const make = SLOTS[kind];
+    if (make === undefined) throw new Error(`unknown slot ${slot}`);
+    const value = make(POOLS[half], random);
+    if (name !== undefined) slots.set(name, value);
+    return value;
+  });
+}
+
+interface Pool {
+  readonly names: readonly string[];
+  readonly hosts: readonly string[];
+  readonly domains: readonly string[];
+  readonly folders: readonly string[];
+  readonly files: readonly string[];
+  readonly programs: readonly string[];
+  readonly roots: readonly string[];
+  readonly years: readonly [from: number, to: number];
+}
+
+const words = (text: string): readonly string[] => text.split(" ");
+
+const POOLS: { readonly [H in Half]: Pool } = {
+  a: {
+    names: words("ann bob carla dmitri eve farid greta hugo ines jonas kwame lena milo nadia omar petra rolf"),
+    hosts: words("web-1 web-12 db03 ip-10-2-7-19 worker-eu-4 node17 edge-7 mirror2"),
+    domains: words("shop.example.com cdn.example.net mail.example.org depot.internal gw.example.de"),
+    folders: words("/var/lib/shop /srv/uploads /home/ann/in /data/2024/11 /tmp/x9 /mnt/share"),
+    files: words("report.csv scan-17.pdf photo.jpeg 2024-11.zip plan.docx label_7.png"),
+    programs: words("java node postgres python3 chrome"),
+    roots: words("/app /srv/shop /home/ann/shop /usr/src/app /opt/shop"),
+    years: [2023, 2025],
+  },
+  b: {
+    names: words("yusuf tomasz sakura oluwaseun wei mbali freja iker zeynep anaïs björn tariq luana keanu svetlana"),
+    hosts: words("lon-fe-003 k3s-agent-9 rack4u12 vm_88 build07 sfo2-cache-31 r2d2"),
+    domains: words("api.contoso.net smtp.fabrikam.org img7.tailspin.co.uk broker.lan eu1.northwind.cz"),
+    folders: words("/opt/feeds/in /export/home/wei /Users/freja/Music /scratch/run-441 /nfs/vol3/a_b"),
+    files: words("track01.mp3 backup.tar.gz invoice_2231.xml clip.mp4 settings.yaml db.sqlite"),
+    programs: words("httpd ffmpeg redis-server php-fpm gitaly"),
+    roots: words("/code /data/game /Users/freja/game /workspace/game /var/www/game"),
+    years: [2019, 2031],
+  },
+};
+
+type Slot = (pool: Pool, random: Random) => string;
+
+const between = (random: Random, from: number, to: number): number => from + Math.floor(random() * (to - from + 1));
+const pick = <T>(list: readonly T[], random: Random): T => {
+  const item = list[Math.floor(random() * list.length)];
+  if (item === undefined) throw new Error("nothing to pick from");
+  return item;
+};
+const digits = (count: number, alphabet: string) => (_: Pool, random: Random) =>
+  Array.from({ length: count }, () => pick([...alphabet], random)).join("");
+const HEX = "0123456789abcdef";
+const LETTERS = "abcdefghijklmnopqrstuvwxyz";
+const two = (value: number): string => String(value).padStart(2, "0");
+const MONTHS = words("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec");
+const DAYS = words("Mon Tue Wed Thu Fri Sat Sun");
+
+const int: Slot = (_, random) => String(between(random, 2, 10 ** between(random, 1, 5)));
+const clock: Slot = (_, random) =>
+  [between(random, 0, 23), between(random, 0, 59), between(random, 0, 59)].map(two).join(":");
+const isodate: Slot = ({ years }, random) =>
+  `${between(random, ...years)}-${two(between(random, 1, 12))}-${two(between(random, 1, 28))}`;
+const millis: Slot = (_, random) => String(between(random, 0, 999)).padStart(3, "0");
+const ip: Slot = (_, random) => Array.from({ length: 4 }, () => between(random, 1, 254)).join(".");
+const port: Slot = (_, random) => String(between(random, 1_024, 65_535));
+const uuid: Slot = (pool, random) => [8, 4, 4, 4, 12].map((count) => digits(count, HEX)(pool, random)).join("-");
+const host: Slot = ({ hosts }, random) => pick(hosts, random);
+const name: Slot = ({ names }, random) => pick(names, random);
+const day: Slot = (_, random) => String(between(random, 1, 28)).padStart(2, " ");
+const upper: Slot = ({ names }, random) => pick(names, random).slice(0, 3).toUpperCase();
+const thread: Slot = (_, random) =>
+  `${pick(words("main pool-2-thread nio-8080-exec http-worker"), random)}-${between(random, 1, 40)}`;
+
+const SLOTS: { readonly [kind: string]: Slot } = {
+  int,
+  int1: (_, random) => String(between(random, 0, 9)),
+  ints: (pool, random) => Array.from({ length: between(random, 1, 6) }, () => int(pool, random)).join(", "),
+  float: (_, random) => (random() * 900).toFixed(between(random, 1, 4)),
+  pct: (_, random) => `${(random() * 100).toFixed(1)}%`,
+  big: (_, random) => `${random() < 0.5 ? "-" : ""}${Math.floor(random() * 9e15)}`,
+  line: (_, random) => String(between(random, 1, 900)),
+  dur: (_, random) => `${between(random, 2, 999)}${pick(words("ms s m"), random)}`,
+  bool: (_, random) => pick(["true", "false"], random),
+  char: (_, random) => pick(words("} , x < ]"), random),
+  uuid,
+  ip,
+  port,
+  hex2: (pool, random) => `${pick([..."123456789abcdef"], random)}${digits(1, HEX)(pool, random)}`,
+  hex8: (pool, random) => `${between(random, 1, 9)}${digits(7, HEX)(pool, random)}`,
+  hex9: (pool, random) => `${digits(8, HEX)(pool, random)}${between(random, 1, 9)}`,
+  hex10: (pool, random) => `c000${digits(6, HEX)(pool, random)}`,
+  hex16: (pool, random) => `${between(random, 1, 9)}${digits(15, HEX)(pool, random)}`,
+  hex32: (pool, random) => `${digits(31, HEX)(pool, random)}${between(random, 1, 9)}`,
+  hexupper: (pool, random) => `${digits(11, "0123456789ABCDEF")(pool, random)}${between(random, 1, 9)}`,
+  pod: digits(5, "bcdfghjklmnpqrstvwxz2456789"),
+  ulid: (pool, random) => `01H${digits(23, "0123456789ABCDEFGHJKMNPQRSTVWXYZ")(pool, random)}`,
+  pay: (pool, random) =>
+    `pay_${between(random, 1, 9)}${digits(13, `${LETTERS}${LETTERS.toUpperCase()}0123456789`)(pool, random)}`,
+  code: (pool, random) => `${upper(pool, random)}${between(random, 10, 99)}-${between(random, 1, 9)}`,
+  arn: (pool, random) =>
+    `arn:aws:iam::${digits(12, "123456789")(pool, random)}:role/${pick(pool.names, random)}-${pick(words("read write"), random)}`,
+  ver: (_, random) => [between(random, 0, 9), between(random, 0, 30), between(random, 0, 30)].join("."),
+  mac: (pool, random) => Array.from({ length: 6 }, () => digits(2, HEX)(pool, random)).join(":"),
+  name,
+  upper3: upper,
+  account: ({ names }, random) => (random() < 0.4 ? pick(words("root admin guest"), random) : pick(names, random)),
+  maybe: ({ names }, random) => (random() < 0.5 ? "" : pick(names, random)),
+  empty: () => "",
+  closure: () => "{{closure}}",
+  proc: ({ programs }, random) => pick(programs, random),
+  email: ({ names, domains }, random) =>
+    `${pick(names, random)
+      .normalize("NFD")
+      .replace(/[^a-z]/g, "")}@${pick(domains, random)}`,
+  host,
+  fqdn: ({ domains }, random) => pick(domains, random),
+  url: ({ domains }, random) =>
+    `https://${pick(domains, random)}/v${between(random, 1, 3)}/items/${between(random, 1, 999)}?page=${between(random, 1, 9)}`,
+  path: ({ folders, files }, random) => `${pick(folders, random)}/${pick(files, random)}`,
+  file: ({ files }, random) => pick(files, random),
+  root: ({ roots }, random) => pick(roots, random),
+  isodate,
+  isots: (pool, random) => `${isodate(pool, random)}T${clock(pool, random)}.${millis(pool, random)}Z`,
+  clock,
+  // What loggers write in front, each in its own way.
+  "px.java": (pool, random) =>
+    `${isodate(pool, random)} ${clock(pool, random)},${millis(pool, random)} ${pick(words("INFO WARN ERROR"), random)} [${thread(pool, random)}] store.blocks.Keeper: `,
+  "px.syslog": (pool, random) =>
+    `${pick(MONTHS, random)} ${day(pool, random)} ${clock(pool, random)} ${host(pool, random)} shelld[${int(pool, random)}]: `,
+  "px.spring": (pool, random) =>
+    `${isodate(pool, random)} ${clock(pool, random)}.${millis(pool, random)} ${pick(words("ERROR WARN"), random)} ${int(pool, random)} --- [${thread(pool, random)}] c.shop.booking.Desk   : `,
+  "px.pg": (pool, random) =>
+    `${isodate(pool, random)} ${clock(pool, random)}.${millis(pool, random)} UTC [${int(pool, random)}] ERROR:  `,
+  "px.py": (pool, random) =>
+    `[${isodate(pool, random)} ${clock(pool, random)},${millis(pool, random)}: ERROR/ForkPoolWorker-${between(random, 1, 9)}] `,
+  "px.glog": (pool, random) =>
+    `${pick(words("E W I"), random)}${two(between(random, 1, 12))}${two(between(random, 1, 28))} ${clock(pool, random)}.${millis(pool, random)}${millis(pool, random)} ${int(pool, random).padStart(7, " ")} lease.go:${between(random, 1, 99)}] `,
+  "px.kern": (pool, random) =>
+    `[${String(between(random, 1, 99_999)).padStart(5, " ")}.${millis(pool, random)}${millis(pool, random)}] `,
+  "px.android": (pool, random) =>
+    `${two(between(random, 1, 12))}-${two(between(random, 1, 28))} ${clock(pool, random)}.${millis(pool, random)}  ${between(random, 1_000, 9_999)}  ${between(random, 1_000, 9_999)} ${pick(words("D I W E"), random)} SoundDesk: `,
+  "px.spark": (pool, random) =>
+    `${two(between(random, 10, 31))}/${two(between(random, 1, 12))}/${two(between(random, 1, 28))} ${clock(pool, random)} ${pick(words("INFO WARN ERROR"), random)} grid.Scheduler: `,
+  "px.apache": (pool, random) =>
+    `[${pick(DAYS, random)} ${pick(MONTHS, random)} ${two(between(random, 1, 28))} ${clock(pool, random)} ${between(random, ...pool.years)}] [error] `,
+  "px.nginx": (pool, random) =>
+    `${isodate(pool, random).replaceAll("-", "/")} ${clock(pool, random)} [error] ${between(random, 10, 99)}#${between(random, 10, 99)}: *${int(pool, random)} `,
+  "px.proxy": (pool, random) =>
+    `[${two(between(random, 1, 12))}.${two(between(random, 1, 28))} ${clock(pool, random)}] `,
+  "px.hpc": (pool, random) =>
+    `${between(random, 1_100_000_000, 1_900_000_000)} ${isodate(pool, random).replaceAll("-", ".")} `,
+};
