@@ -77,6 +77,7 @@ export function createJournal(options: JournalOptions): Journal {
 
   return {
     name: "journal",
+    readsFrames: true,
     commit,
     judge(judgement) {
       append(file, `${judgementLine(judgement, Date.now())}\n`);
