@@ -41,7 +41,7 @@ export interface SourceExplainer extends FrameExplainer {
 /** The longest that an event waits for its source lines. */
 export const MAX_WAIT_MILLIS = 500;
 /** Stacks that are asked for at once; more go without. */
-export const MAX_ASKED = 100;
+export const MAX_ASKED = 256;
 /** Reading for a process that dies begins no new stack after this. */
 const NOW_BUDGET_MILLIS = 250;
 const IDLE_MILLIS = 30_000;

@@ -7,11 +7,11 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { dirname, extname, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { StackFrame } from "../event";
+import type { SourceContext, StackFrame } from "../event";
 import { codeOf } from "../node-error";
 import { compileRedaction, type RedactionOptions } from "../processors/redact";
 import { hideSecrets } from "../processors/secret-patterns";
-import { type HideSecrets, sourceLines } from "../processors/source-lines";
+import { type HideSecrets, MAX_LINE_LENGTH, sourceLines } from "../processors/source-lines";
 import { inlineMap, readSourceMap, type SourceMap, sourceMappingUrl } from "../processors/source-map";
 import { scriptFile } from "../processors/stack/script-file";
 
@@ -80,6 +80,7 @@ export function createFrameSource(options: FrameSourceOptions): FrameSource {
   const hide: HideSecrets = (text, end) => hideSecrets(text, rules, end);
   const maps = createCache<SourceMap>();
   const texts = createCache<readonly string[]>();
+  const contexts = createCache<SourceContext>();
 
   /** A script without a map is its own source. */
   function mapOf(script: string): Found<SourceMap> {
@@ -114,6 +115,15 @@ export function createFrameSource(options: FrameSourceOptions): FrameSource {
     });
   }
 
+  function contextAt(path: string, content: string | undefined, line: number): Found<SourceContext> {
+    return contexts.get(JSON.stringify([path, line]), () => {
+      const text = linesOf(path, content);
+      if (text === undefined || "problem" in text) return text;
+      const context = sourceLines(text.value, line, options.lines, hide);
+      return context && { value: context, bytes: 2 * MAX_LINE_LENGTH * (2 * options.lines + 1) };
+    });
+  }
+
   return {
     explain(frames, scripts) {
       const problems = new Set<SourceProblem>();
@@ -135,8 +145,7 @@ export function createFrameSource(options: FrameSourceOptions): FrameSource {
         const path = pathOf(source);
         const content = map?.contentOf(source) ?? (options.isMapped ? contentIn(scripts, source) : undefined);
         if (path === undefined && content === undefined) return authored;
-        const text = told(linesOf(path ?? source, content));
-        const context = text && sourceLines(text, authored.line, options.lines, hide);
+        const context = told(contextAt(path ?? source, content, authored.line));
         return context === undefined ? authored : { ...authored, context };
       };
       return { frames: frames.map(explainOne), problems: [...problems] };

@@ -83,7 +83,13 @@ export function startLocalVariables(options: LocalVariablesOptions): LocalVariab
     telemetry.logOnce("warning", "local-variables", `errors go without local variables: ${why}`);
     return undefined;
   };
-  if (!isMainThread) return refuse("they are to be had on the main thread only");
+  if (!isMainThread) {
+    telemetry.log(
+      "info",
+      "errors of this thread go without local variables: those of the main thread alone can be had",
+    );
+    return undefined;
+  }
   if (url() !== undefined) return refuse("a debugger may attach to this process");
 
   const counters = new Int32Array(new SharedArrayBuffer(Object.keys(COUNTERS).length * Int32Array.BYTES_PER_ELEMENT));

@@ -2,15 +2,18 @@
  * The lines around a line of source code, without secrets. What is searched begins well before them: a private key
  * within a template literal is known by its first line alone.
  *
- *   … 20,000 characters before │ pre │ line │ post │ …
- *   └──────────── searched ───────────────────────┘
+ *   … 1,000 characters, or 20,000 from a key on │ pre │ line │ post │ …
+ *   └──────────────────── searched ──────────────────────────────┘
  */
 import type { SourceContext } from "../event";
 
 /** UTF-16 units of one line that are kept. */
 export const MAX_LINE_LENGTH = 500;
-/** The longest secret that goes over lines. */
-const SEARCHED_BEFORE = 20_000;
+/** UTF-16 units before the first line that are searched: a key and its value may stand on two lines. */
+const SEARCHED_BEFORE = 1_000;
+/** The longest secret that goes over many lines, and how it begins. */
+const MAX_KEY_LENGTH = 20_000;
+const KEY_BEGINS = "-----BEGIN";
 /** How far behind the cut of a line is looked, so that a secret that begins before it is seen. */
 const LOOKAHEAD = 512;
 
@@ -27,23 +30,32 @@ export function sourceLines(
   if (line < 1 || line > lines.length) return undefined;
   const first = Math.max(0, line - 1 - around);
   const end = Math.min(lines.length, line + around);
-  let start = first;
-  for (let length = 0; start > 0 && length < SEARCHED_BEFORE; start--) length += lineAt(lines, start - 1).length + 1;
-  const safe = withoutSecrets(lines.slice(start, end).map(searchable), hide)
-    .slice(first - start)
-    .map(cut);
+  const start = searchedFrom(lines, first);
+  const safe = withoutSecrets(lines.slice(start, end).map(searchable), first - start, hide).map(cut);
   const at = line - 1 - first;
   return { pre: safe.slice(0, at), line: safe[at] ?? "", post: safe.slice(at + 1) };
 }
 
-/** As many lines as there were: of a secret that goes over several, the first says that it is hidden, the others are empty. */
-function withoutSecrets(lines: readonly string[], hide: HideSecrets): readonly string[] {
+function searchedFrom(lines: readonly string[], first: number): number {
+  let nearest = first;
+  let length = 0;
+  for (let at = first - 1; at >= 0 && length < MAX_KEY_LENGTH; at--) {
+    const line = lineAt(lines, at);
+    if (line.includes(KEY_BEGINS)) return at;
+    if (length < SEARCHED_BEFORE) nearest = at;
+    length += line.length + 1;
+  }
+  return nearest;
+}
+
+/** Those from `from` on. Of a secret that goes over several, the first says that it is hidden, the others are empty. */
+function withoutSecrets(lines: readonly string[], from: number, hide: HideSecrets): readonly string[] {
   const text = lines.join("\n");
-  if (hide(text, text.length) === text) return lines;
-  let end = 0;
-  let before = "";
-  return lines.map((line, index) => {
-    end += line.length + (index === 0 ? 0 : 1);
+  if (hide(text, text.length) === text) return lines.slice(from);
+  let end = lines.slice(0, from).join("\n").length;
+  let before = hide(text, end);
+  return lines.slice(from).map((line, index) => {
+    end += line.length + (from + index === 0 ? 0 : 1);
     const upTo = hide(text, end);
     // What is found in a longer part may begin earlier: then nothing tells which line it is in.
     if (!upTo.startsWith(before)) return WITHHELD;
