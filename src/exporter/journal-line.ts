@@ -84,7 +84,8 @@ export function readJournalLine(line: string): JournalEntry | undefined {
   };
 }
 
-function shortened(record: JournalRecord, frames: readonly StackFrame[]): string {
+function shortened(record: JournalRecord, whole: readonly StackFrame[]): string {
+  let frames = whole;
   let short: JournalRecord = { ...record, stack: frames.map(toFrame) };
   for (const part of FRAME_CUTS) {
     if (!frames.some((frame) => frame[part] !== undefined)) continue;

@@ -30,6 +30,11 @@ export interface FrameExplainerOptions extends FrameSourceOptions {
   /** Files that the application has loaded: asked for only where Node maps stacks itself. */
   readonly scripts: () => readonly string[];
   readonly nowMillis: () => number;
+  /**
+   * False in the application's worker threads: they end with the process and without notice, so their events must not wait,
+   * and they may read for themselves.
+   */
+  readonly mayWait: boolean;
 }
 
 export interface SourceExplainer extends FrameExplainer {
@@ -52,7 +57,7 @@ interface Asked {
 }
 
 export function createFrameExplainer(options: FrameExplainerOptions): SourceExplainer {
-  const { telemetry, scripts, nowMillis, lines, redaction, isMapped, startedUnixMillis } = options;
+  const { telemetry, scripts, nowMillis, lines, redaction, isMapped, startedUnixMillis, mayWait } = options;
   const sourceOptions: FrameSourceOptions = { lines, redaction, isMapped, startedUnixMillis };
   // By the list itself: a stack that comes again has the same one (stack.ts).
   const known = new WeakMap<readonly StackFrame[], readonly StackFrame[]>();
@@ -130,8 +135,30 @@ export function createFrameExplainer(options: FrameExplainerOptions): SourceExpl
     });
   }
 
+  function prepareNow(stacks: readonly (readonly StackFrame[])[]): void {
+    const deadline = nowMillis() + NOW_BUDGET_MILLIS;
+    for (const frames of new Set(stacks)) {
+      if (!isUnknown(frames)) continue;
+      if (nowMillis() > deadline) {
+        count("late");
+        return;
+      }
+      try {
+        own ??= createFrameSource(sourceOptions);
+        keep(frames, own.explain(frames, isMapped ? scripts() : []));
+      } catch (error) {
+        telemetry.internalError("frame-source", error);
+        return;
+      }
+    }
+  }
+
   return {
     prepare(stacks) {
+      if (!mayWait) {
+        prepareNow(stacks);
+        return undefined;
+      }
       const unknown = [...new Set(stacks.filter(isUnknown))];
       const to = unknown.length === 0 ? undefined : running();
       if (to === undefined) return undefined;
@@ -149,20 +176,7 @@ export function createFrameExplainer(options: FrameExplainerOptions): SourceExpl
         });
       });
     },
-    prepareNow(stacks) {
-      const deadline = nowMillis() + NOW_BUDGET_MILLIS;
-      for (const frames of new Set(stacks)) {
-        if (!isUnknown(frames)) continue;
-        if (nowMillis() > deadline) return count("late");
-        try {
-          own ??= createFrameSource(sourceOptions);
-          keep(frames, own.explain(frames, isMapped ? scripts() : []));
-        } catch (error) {
-          telemetry.internalError("frame-source", error);
-          return;
-        }
-      }
-    },
+    prepareNow,
     explained: (frames) => known.get(frames) ?? frames,
     problems: () => problems,
     close,

@@ -108,6 +108,7 @@ function createRuntime(): Runtime {
     startedUnixMillis: performance.timeOrigin,
     telemetry,
     scripts: loadedScripts,
+    mayWait: isMainThread,
     nowMillis: () => performance.now(),
   });
   const mode = config.startup.enabled ? config.errors.localVariables : "off";

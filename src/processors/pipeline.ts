@@ -45,6 +45,7 @@ interface Batch {
   readonly lostTo: (DropReason | undefined)[];
   /** Settles when what can be known of the frames is known. */
   prepared: Promise<void> | undefined;
+  isReady: boolean;
 }
 
 export const DEFAULT_MAX_WAITING = 1_000;
@@ -62,7 +63,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   /** To those who look at no frames at once: what counts errors must not wait for the disk. */
   function takeWaiting(): Batch {
     isScheduled = false;
-    const batch: Batch = { events: waiting, lostTo: waiting.map(() => undefined), prepared: undefined };
+    const batch: Batch = { events: waiting, lostTo: waiting.map(() => undefined), prepared: undefined, isReady: false };
     waiting = [];
     held.add(batch);
     heldCount += batch.events.length;
@@ -73,13 +74,21 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   function deliverSoon(): void {
     const batch = takeWaiting();
     batch.prepared = explainer?.prepare(batch.events.map((event) => event.frames));
-    if (batch.prepared === undefined) finish(batch);
-    else void batch.prepared.then(() => finish(batch));
+    if (batch.prepared === undefined) setReady(batch);
+    else void batch.prepared.then(() => setReady(batch));
   }
 
-  /** Once for each batch: whoever comes second finds it gone. */
+  /** Who has nothing to wait for stays behind those who came first. */
+  function setReady(ready: Batch): void {
+    ready.isReady = true;
+    for (const batch of held) {
+      if (!batch.isReady) return;
+      finish(batch);
+    }
+  }
+
   function finish(batch: Batch): void {
-    if (!held.delete(batch)) return;
+    held.delete(batch);
     heldCount -= batch.events.length;
     if (explainer !== undefined) for (const event of batch.events) explain(event, explainer);
     exportTo(patient, batch);
