@@ -51,8 +51,10 @@ interface Batch {
 export const DEFAULT_MAX_WAITING = 1_000;
 
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { rules, frequency, exporters, telemetry, nowMillis, defer, explainer } = options;
+  const { rules, frequency, exporters, telemetry, nowMillis, defer } = options;
   const maxWaiting = options.maxWaiting ?? DEFAULT_MAX_WAITING;
+  // Where nobody shows frames there is nothing to find out.
+  const explainer = exporters.some((exporter) => exporter.readsFrames) ? options.explainer : undefined;
   const quick = explainer === undefined ? exporters : exporters.filter((exporter) => exporter.readsFrames !== true);
   const patient = exporters.filter((exporter) => !quick.includes(exporter));
   let waiting: ErrorEvent[] = [];
