@@ -203,6 +203,8 @@ export interface RawError {
   readonly systemContext?: JsonObject | undefined;
   /** `hardware_type`, `hardware_types[]`, `hardware_status{overheating,memory_pressure,throttling}`. */
   readonly hardwareContext?: JsonObject | undefined;
+  /** Of the calls that were under way when it was thrown. */
+  readonly variables?: readonly CallVariables[] | undefined;
   readonly given: GivenNames;
 }
 
@@ -231,6 +233,23 @@ export interface StackFrame {
   readonly line: number;
   readonly column: number;
   readonly inApp: boolean;
+  /** The lines of source code around it, without secrets. */
+  readonly context?: SourceContext | undefined;
+  /** Its local variables when the error was thrown, without secrets. */
+  readonly variables?: JsonObject | undefined;
+}
+
+export interface SourceContext {
+  readonly pre: readonly string[];
+  readonly line: string;
+  readonly post: readonly string[];
+}
+
+/** The local variables of one call, innermost first in a list; `function` and `file` as in the frame of the call. */
+export interface CallVariables {
+  readonly function: string;
+  readonly file: string;
+  readonly values: JsonObject;
 }
 
 export interface Fingerprint {
@@ -338,6 +357,8 @@ export type ExportResult =
 /** Where events leave. `export` never throws; `shutdown` passes on all that was given first. */
 export interface ErrorExporter {
   readonly name: string;
+  /** It shows frames, and rather waits a moment for their source lines. */
+  readonly readsFrames?: boolean;
   /** A result for each event, in their order. */
   export(events: readonly ErrorEvent[]): readonly ExportResult[];
   /** Synchronous, bounded: the process is about to die. */

@@ -552,14 +552,15 @@ export const TABLE: Table = {
       key: "errors.local_variables",
       env: "SEISMO_LOCAL_VARIABLES",
       fallback: "off",
-      about: "Reserved for the local variables of frames; nothing reads it yet.",
+      about:
+        "Keep the local variables of the application's calls: of errors that nothing catches, or of all that are thrown.",
     },
     sourceContextLines: {
       ...whole("lines", 0, 50),
       key: "errors.source_context",
       env: "SEISMO_SOURCE_CONTEXT",
       fallback: 5,
-      about: "Reserved for source lines on each side of a frame's; nothing reads it yet.",
+      about: "Lines of source code on each side of a frame's; `0` for none.",
     },
     httpClientErrors: {
       ...flag(),

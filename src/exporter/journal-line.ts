@@ -20,7 +20,7 @@ import { escapeControls } from "../telemetry";
 export function journalLine(event: ErrorEvent): string {
   const record = toRecord(event);
   const line = `${toJson(record).slice(0, -1)},"stack":${framesJson(event.frames)}}`;
-  return Buffer.byteLength(line) < MAX_LINE_BYTES ? line : shortened({ ...record, stack: event.frames.map(toFrame) });
+  return Buffer.byteLength(line) < MAX_LINE_BYTES ? line : shortened(record, event.frames);
 }
 
 /** What a judgement says: see journal.ts. */
@@ -84,8 +84,16 @@ export function readJournalLine(line: string): JournalEntry | undefined {
   };
 }
 
-function shortened(record: JournalRecord): string {
-  let short = record;
+function shortened(record: JournalRecord, whole: readonly StackFrame[]): string {
+  let frames = whole;
+  let short: JournalRecord = { ...record, stack: frames.map(toFrame) };
+  for (const part of FRAME_CUTS) {
+    if (!frames.some((frame) => frame[part] !== undefined)) continue;
+    frames = frames.map((frame) => ({ ...frame, [part]: undefined }));
+    short = { ...short, stack: frames.map(toFrame), truncated: [...short.truncated, `stack.${part}`] };
+    const line = toJson(short);
+    if (Buffer.byteLength(line) < MAX_LINE_BYTES) return line;
+  }
   for (const fields of CUTS) {
     short = withoutFields(short, fields);
     const line = toJson(short);
@@ -96,6 +104,9 @@ function shortened(record: JournalRecord): string {
 
 const MAX_LINE_BYTES = 65_536;
 const MAX_SHORT_CHARS = 256;
+
+/** What the frames of a line that is too long go without before it loses anything else. */
+const FRAME_CUTS = ["context", "variables"] as const;
 
 /** What a line that is too long goes without, in this order; named in its `truncated`. */
 const CUTS: readonly (readonly string[])[] = [
@@ -185,8 +196,9 @@ const KNOWN_FRAMES = new WeakMap<readonly StackFrame[], string>();
 
 // Field by field: taking an object apart with `...rest` was measured to cost as much as the whole JSON text.
 function toFrame(frame: StackFrame): object {
-  const { module, file, line, column } = frame;
-  return { function: frame.function, module, file, line, column, in_app: frame.inApp };
+  const { module, file, line, column, context, variables } = frame;
+  // What is undefined has no place in the JSON text.
+  return { function: frame.function, module, file, line, column, in_app: frame.inApp, context, variables };
 }
 
 function toRequest(request: RequestContext): object {

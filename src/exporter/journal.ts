@@ -82,6 +82,7 @@ export function createJournal(options: JournalOptions): Journal {
 
   return {
     name: "journal",
+    readsFrames: true,
     commit,
     get fallbackLines() {
       return fallbackLines;

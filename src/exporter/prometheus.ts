@@ -72,6 +72,10 @@ export interface MetricsSources {
   collector?(): CollectorCounts;
   /** Of a collector alone: what became of notifications. */
   notifications?(): readonly NotificationCount[];
+  /** Of a process that looks at its own code: stacks whose code could not be shown in full, by reason. */
+  sourceProblems?(): ReadonlyMap<string, number>;
+  /** Undefined where local variables are not kept. */
+  localVariables?(): LocalVariablesCounts | undefined;
   /** What was received and is not yet kept, forwarded or dropped. */
   waiting?(): readonly { readonly signal: Signal; readonly count: number }[];
 }
@@ -81,6 +85,13 @@ export interface CollectorCounts {
   readonly refused: Readonly<Record<string, number>>;
   /** Failures that were taken for roots before their time was over. */
   readonly undecided: number;
+}
+
+/** What keeping local variables cost, and how often it was switched off, by why. */
+export interface LocalVariablesCounts {
+  readonly stops: number;
+  readonly stoppedSeconds: number;
+  readonly off: Readonly<Record<string, number>>;
 }
 
 export type OperationChange =
@@ -374,6 +385,34 @@ export function createMetrics(
       for (const { channel, outcome, count } of notifications()) raise(told.at([channel, outcome]), count);
     });
     const told = counter("notifications_total", "Notifications to people.", ["channel", "outcome"], { collect });
+  }
+  const { sourceProblems, localVariables } = sources;
+  if (sourceProblems !== undefined) {
+    const problems = counter("source_problems_total", "Stacks whose code could not be shown, and why.", ["reason"], {
+      collect: guarded("source_problems_total", () => {
+        for (const [reason, count] of sourceProblems()) raise(problems.at([reason]), count);
+      }),
+    });
+  }
+  if (localVariables?.() !== undefined) {
+    const stops = counter("local_variables_stops_total", "Throws at which the application was stopped.", [], {
+      collect: guarded("local_variables_stops_total", () => raise(stops.at([]), localVariables()?.stops ?? 0)),
+    });
+    const seconds = counter("local_variables_stopped_seconds_total", "How long it was stopped at them.", [], {
+      collect: guarded("local_variables_stopped_seconds_total", () =>
+        raise(seconds.at([]), localVariables()?.stoppedSeconds ?? 0),
+      ),
+    });
+    const off = counter(
+      "local_variables_off_total",
+      "How often local variables were switched off, and why.",
+      ["reason"],
+      {
+        collect: guarded("local_variables_off_total", () => {
+          for (const [reason, count] of Object.entries(localVariables()?.off ?? {})) raise(off.at([reason]), count);
+        }),
+      },
+    );
   }
   const unaccounted = gauge(
     "unaccounted",

@@ -7,6 +7,7 @@ import type { Cluster, Worker as ClusterWorker } from "node:cluster";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { errorMonitor } from "node:events";
 import type { Worker } from "node:worker_threads";
+import { isOwnThread } from "./own-thread";
 
 export interface DeadWorker {
   readonly kind: "cluster worker" | "child process" | "worker thread";
@@ -86,8 +87,10 @@ function clusterWorkerOf(child: ChildProcess): ClusterWorker | undefined {
 
 function watchThread(worker: Worker, onDeath: (worker: DeadWorker) => void): void {
   const { threadId, terminate } = worker;
-  const die = (exitCode: number | undefined, error: unknown): void =>
+  const die = (exitCode: number | undefined, error: unknown): void => {
+    if (isOwnThread(worker)) return; // asked late: the channel speaks before who began the thread has it
     onDeath({ kind: "worker thread", pid: process.pid, threadId, exitCode, signal: undefined, error, command: "" });
+  };
   let isExpected = false;
   // Who was told to stop ends with code 1 as well.
   Object.defineProperty(worker, "terminate", {

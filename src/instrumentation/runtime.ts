@@ -22,10 +22,13 @@ import { RequestIdSpanProcessor } from "../processors/request-id-span-processor"
 import { compileRules } from "../processors/rules";
 import { SlowRequestSpanProcessor } from "../processors/slow-request-span-processor";
 import type { SpanScope } from "../processors/span-scope";
+import { scriptFile } from "../processors/stack/script-file";
 import { createLogWriter, createTelemetry, type Signal, type Telemetry } from "../telemetry";
 import { VERSION } from "../version";
+import { createFrameExplainer } from "./frame-explainer";
 import { createLastRequests, type LastRequests } from "./last-requests";
 import { LlmSpanProcessor } from "./llm-span-processor";
+import { startLocalVariables } from "./local-variables";
 import { type MetricsEndpoint, serveMetrics } from "./metrics-endpoint";
 
 export interface Runtime {
@@ -98,6 +101,21 @@ function createRuntime(): Runtime {
     onRequest,
     () => performance.now(),
   );
+  const explainer = createFrameExplainer({
+    lines: config.errors.sourceContextLines,
+    redaction: config.redaction,
+    isMapped: sourceMapsEnabled(),
+    startedUnixMillis: performance.timeOrigin,
+    telemetry,
+    scripts: loadedScripts,
+    mayWait: isMainThread,
+    nowMillis: () => performance.now(),
+  });
+  const mode = config.startup.enabled ? config.errors.localVariables : "off";
+  const localVariables =
+    mode === "off"
+      ? undefined
+      : startLocalVariables({ mode, isMapped: sourceMapsEnabled(), telemetry, nowMillis: () => performance.now() });
   const metrics = createMetrics(
     {
       prefix: config.metrics.prefix,
@@ -116,6 +134,8 @@ function createRuntime(): Runtime {
       queues: () => queues(),
       waiting: () => waiting(),
       fallbackLines: () => journal?.fallbackLines ?? 0,
+      sourceProblems: explainer.problems,
+      localVariables: () => localVariables?.counts(),
     },
   );
   const endpoint = serveMetrics(config, metrics, telemetry);
@@ -132,6 +152,7 @@ function createRuntime(): Runtime {
     telemetry,
     nowMillis: Date.now,
     defer: (deliver) => void setImmediate(deliver),
+    explainer,
   });
   const waiting = (): readonly { signal: Signal; count: number }[] => [{ signal: "errors", count: pipeline.waiting() }];
   const errorSpans = new ErrorSpanProcessor({
@@ -140,6 +161,7 @@ function createRuntime(): Runtime {
     resource,
     extract: { httpClientErrors: config.errors.httpClientErrors },
     newId,
+    variablesOf: (thrown) => localVariables?.of(thrown),
     later: (callback, millis) => void setTimeout(callback, millis).unref(),
   });
 
@@ -178,6 +200,7 @@ function createRuntime(): Runtime {
     flushNow() {
       errorSpans.releaseHeld();
       pipeline.flushNow();
+      localVariables?.stop();
       endpoint.pushNow();
     },
     async forceFlush() {
@@ -186,9 +209,25 @@ function createRuntime(): Runtime {
     async shutdown() {
       await errorSpans.shutdown();
       await pipeline.shutdown();
+      localVariables?.stop();
+      explainer.close();
       await endpoint.stop();
     },
   };
+}
+
+/** Node maps stacks itself, as `--enable-source-maps` tells it to. */
+function sourceMapsEnabled(): boolean {
+  const { sourceMapsEnabled: enabled }: { readonly sourceMapsEnabled?: boolean } = process; // newer than the types' Node
+  return enabled === true;
+}
+
+/** The application's files, as far as Node tells: the first one, and what it requires. */
+function loadedScripts(): readonly string[] {
+  const entry = process.argv[1];
+  return [...(entry === undefined ? [] : [entry]), ...Object.keys(require.cache)].filter(
+    (path) => scriptFile(path).inApp,
+  );
 }
 
 /** Undefined where nobody said where to. */

@@ -11,7 +11,7 @@
 import { type Context, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { hrTimeToMilliseconds } from "@opentelemetry/core";
 import type { ReadableSpan, Span as SdkSpan, SpanProcessor } from "@opentelemetry/sdk-trace-base";
-import type { ErrorEvent, RawError, SpanKind as RecordKind, Resource, SpanRecord } from "../event";
+import type { CallVariables, ErrorEvent, RawError, SpanKind as RecordKind, Resource, SpanRecord } from "../event";
 import type { Telemetry } from "../telemetry";
 import { type ExtractOptions, extractErrors, mayHaveFailed, withDriverCodes } from "./extract";
 import { createHeldFailures, type HeldFailure, type HeldFailures, takeHeld } from "./held-failures";
@@ -37,6 +37,8 @@ export interface ErrorSpanProcessorDependencies {
   readonly resource: Resource;
   readonly extract: ExtractOptions;
   readonly newId: () => string;
+  /** The local variables that were kept of a thrown object. */
+  readonly variablesOf?: ((thrown: object) => readonly CallVariables[] | undefined) | undefined;
   /** Calls back once after so many milliseconds, without keeping the process alive. */
   readonly later: (callback: () => void, millis: number) => void;
 }
@@ -192,11 +194,19 @@ export class ErrorSpanProcessor implements SpanProcessor {
   }
 
   #count(raw: RawError, identities: readonly object[], scope: SpanScope | undefined): Counted {
-    const counted: Counted = { event: this.#deps.pipeline.record(raw) };
+    const variables = this.#variablesOf(identities);
+    const counted: Counted = {
+      event: this.#deps.pipeline.record(variables === undefined ? raw : { ...raw, variables }),
+    };
     markCounted(scope, identities, [raw.message], counted);
     for (const identity of identities) this.#latest.set(identity, counted);
     this.#lastTold = { message: raw.message, counted };
     return counted;
+  }
+
+  /** Of the error itself; of one that wraps another, those of what it wraps belong to other frames. */
+  #variablesOf([thrown]: readonly object[]): readonly CallVariables[] | undefined {
+    return thrown === undefined ? undefined : this.#deps.variablesOf?.(thrown);
   }
 
   /** Its Error did not come in time. */

@@ -4,6 +4,7 @@
  */
 import type { ErrorEvent, ErrorExporter, ExportResult, RawError } from "../event";
 import { DROP_REASONS, type DropReason, type Telemetry } from "../telemetry";
+import { explainEvent, type FrameExplainer } from "./explain-frames";
 import type { Frequency } from "./frequency";
 import { processError } from "./process-error";
 import type { Rules } from "./rules";
@@ -13,7 +14,7 @@ export interface Pipeline {
   record(raw: RawError): ErrorEvent | undefined;
   /** Names and rates an undelivered event anew, with more known about it. Undefined when it has left already. */
   amend(event: ErrorEvent, changes: Partial<RawError>): ErrorEvent | undefined;
-  /** Recorded events that are not delivered yet. */
+  /** Recorded events that are not delivered yet, or not to all. */
   waiting(): number;
   /** Hands all recorded events to the exporters now. */
   deliver(): void;
@@ -33,6 +34,18 @@ export interface PipelineOptions {
   readonly defer: (deliver: () => void) => void;
   /** Undelivered events kept at most; more are delivered at once. */
   readonly maxWaiting?: number;
+  /** Who reads frames waits until it has found out about them. Without one, frames stay as their text has them. */
+  readonly explainer?: FrameExplainer | undefined;
+}
+
+/** Events that the exporters get together. */
+interface Batch {
+  readonly events: readonly ErrorEvent[];
+  /** For each, why it is lost, if it is. */
+  readonly lostTo: (DropReason | undefined)[];
+  /** Settles when what can be known of the frames is known. */
+  prepared: Promise<void> | undefined;
+  isReady: boolean;
 }
 
 export const DEFAULT_MAX_WAITING = 1_000;
@@ -40,26 +53,89 @@ export const DEFAULT_MAX_WAITING = 1_000;
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { rules, frequency, exporters, telemetry, nowMillis, defer } = options;
   const maxWaiting = options.maxWaiting ?? DEFAULT_MAX_WAITING;
+  // Where nobody shows frames there is nothing to find out.
+  const explainer = exporters.some((exporter) => exporter.readsFrames) ? options.explainer : undefined;
+  const quick = explainer === undefined ? exporters : exporters.filter((exporter) => exporter.readsFrames !== true);
+  const patient = exporters.filter((exporter) => !quick.includes(exporter));
   let waiting: ErrorEvent[] = [];
+  const held = new Set<Batch>();
+  let heldCount = 0;
   let isScheduled = false;
 
-  function deliver(): void {
+  /** To those who look at no frames at once: what counts errors must not wait for the disk. */
+  function takeWaiting(): Batch {
     isScheduled = false;
-    const events = waiting;
+    const batch: Batch = { events: waiting, lostTo: waiting.map(() => undefined), prepared: undefined, isReady: false };
     waiting = [];
-    if (events.length === 0) return;
-    const lostTo = new Array<DropReason | undefined>(events.length).fill(undefined);
-    for (const exporter of exporters) {
-      for (const [index, reason] of exportTo(exporter, events).entries()) lostTo[index] ??= reason;
+    held.add(batch);
+    heldCount += batch.events.length;
+    exportTo(quick, batch);
+    return batch;
+  }
+
+  function deliverSoon(): void {
+    const batch = takeWaiting();
+    batch.prepared = explainer?.prepare(batch.events.map((event) => event.frames));
+    if (batch.prepared === undefined) setReady(batch);
+    else void batch.prepared.then(() => setReady(batch));
+  }
+
+  /** Who has nothing to wait for stays behind those who came first. */
+  function setReady(ready: Batch): void {
+    ready.isReady = true;
+    for (const batch of held) {
+      if (!batch.isReady) return;
+      finish(batch);
     }
-    for (const reason of lostTo) {
+  }
+
+  function finish(batch: Batch): void {
+    held.delete(batch);
+    heldCount -= batch.events.length;
+    if (explainer !== undefined) for (const event of batch.events) explain(event, explainer);
+    exportTo(patient, batch);
+    for (const reason of batch.lostTo) {
       if (reason === undefined) telemetry.kept("errors");
       else telemetry.dropped("errors", reason);
     }
   }
 
+  function deliver(): void {
+    takeWaiting();
+    for (const batch of held) finish(batch);
+  }
+
+  async function deliverPrepared(): Promise<void> {
+    if (waiting.length > 0) deliverSoon();
+    await Promise.all([...held].map((batch) => batch.prepared));
+    deliver();
+  }
+
+  function undeliveredCount(): number {
+    return waiting.length + heldCount;
+  }
+
+  function undelivered(): readonly ErrorEvent[] {
+    return [...[...held].flatMap((batch) => batch.events), ...waiting];
+  }
+
+  function explain(event: ErrorEvent, by: FrameExplainer): void {
+    try {
+      explainEvent(event, by);
+    } catch (error) {
+      telemetry.internalError("explainEvent", error);
+    }
+  }
+
+  function exportTo(some: readonly ErrorExporter[], { events, lostTo }: Batch): void {
+    if (events.length === 0) return;
+    for (const exporter of some) {
+      for (const [index, reason] of resultsOf(exporter, events).entries()) lostTo[index] ??= reason;
+    }
+  }
+
   /** For each event, why this exporter did not take it. */
-  function exportTo(exporter: ErrorExporter, events: readonly ErrorEvent[]): readonly (DropReason | undefined)[] {
+  function resultsOf(exporter: ErrorExporter, events: readonly ErrorEvent[]): readonly (DropReason | undefined)[] {
     try {
       return exporter.export(events).map(dropReason);
     } catch (error) {
@@ -78,10 +154,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
           return undefined;
         }
         waiting.push(event);
-        if (waiting.length >= maxWaiting) deliver();
+        if (undeliveredCount() >= maxWaiting) deliver();
         else if (!isScheduled) {
           isScheduled = true;
-          defer(deliver);
+          defer(deliverSoon);
         }
         return event;
       } catch (error) {
@@ -102,18 +178,19 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       waiting[index] = amended;
       return amended;
     },
-    waiting: () => waiting.length,
+    waiting: undeliveredCount,
     deliver,
     flushNow() {
+      explainer?.prepareNow(undelivered().map((event) => event.frames));
       deliver();
       for (const exporter of exporters) exporter.flushNow();
     },
     async forceFlush() {
-      deliver();
+      await deliverPrepared();
       await Promise.all(exporters.map((exporter) => exporter.forceFlush()));
     },
     async shutdown() {
-      deliver();
+      await deliverPrepared();
       await Promise.all(exporters.map((exporter) => exporter.shutdown()));
     },
   };

@@ -138,6 +138,11 @@ export function redact(raw: RawError, rules: RedactionRules): RedactedError {
     details: boundedBag(pass, "details", raw.details),
     systemContext: bag("systemContext", raw.systemContext),
     hardwareContext: bag("hardwareContext", raw.hardwareContext),
+    variables: raw.variables?.map(({ function: name, file, values }) => ({
+      function: boundedText(pass, "variables", name, MAX_VALUE_LENGTH),
+      file: boundedText(pass, "variables", file, MAX_VALUE_LENGTH),
+      values: boundedBag(pass, "variables", values),
+    })),
     given: {
       category: value("given", given.category),
       severity: given.severity,

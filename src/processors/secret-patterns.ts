@@ -179,8 +179,12 @@ function codeAt(text: string, at: number): number {
 function look(search: Search, anchor: number, at: number): number {
   const { text, rules } = search;
   switch (anchor) {
-    case SEPARATOR:
-      return note(search, at, userinfo(text, at) ?? assignedSecret(text, at, rules.keys) ?? ipv6(search, at));
+    case SEPARATOR: {
+      const secret = userinfo(text, at) ?? assignedSecret(text, at, rules.keys) ?? ipv6(search, at);
+      const next = note(search, at, secret);
+      // The value of `key` ends with its line, a private key does not.
+      return secret !== undefined && text.startsWith("-----BEGIN", secret.from) ? Math.max(secret.from, at + 1) : next;
+    }
     case DIGITS:
       return lookAtDigits(search, at);
     case AT_SIGN:

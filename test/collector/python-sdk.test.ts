@@ -20,7 +20,7 @@ const ERRORS: ShopErrors = {
   notPaid: ["RuntimeError", "payment is not possible"],
   noPrice: ["KeyError", "'price'"],
   noFile: ["FileNotFoundError", "[Errno 2] No such file or directory: '/nowhere/carts.db'"],
-  thrownAt: /app\.py.*buy/,
+  thrownAt: /"function":"buy".*app\.py/,
 };
 
 for (const { way, env } of [

@@ -158,6 +158,21 @@ test("a line that is too long loses its context first, then its causes, then its
   assert.equal(stack["error_message"], "x is not a function");
 });
 
+test("of a line that is too long, source lines go first, then variables, then the rest", () => {
+  const frame = { function: "pay", module: "pay", file: "src/pay.js", line: 3, column: 9, inApp: true };
+  const context = { pre: ["x".repeat(40_000)], line: "", post: [] };
+  const variables = { text: "y".repeat(40_000) };
+  const told = (extra: object): Record<string, unknown> =>
+    parsed(journalLine(errorEvent({ frames: [{ ...frame, context, variables }], ...extra })));
+  const first = told({});
+  assert.deepEqual(first["truncated"], ["stack.context"]);
+  assert.match(JSON.stringify(first["stack"]), /"variables":\{"text":"yyy/);
+  const second = told({ details: { text: "z".repeat(40_000) } });
+  assert.deepEqual(second["truncated"], ["stack.context", "stack.variables"]);
+  assert.doesNotMatch(JSON.stringify(second["stack"]), /context|variables/);
+  assert.notEqual(second["error_details"], null);
+});
+
 test("texts that alone are too long are cut as the last resort", () => {
   const line = journalLine(errorEvent({ message: "\u0001".repeat(100_000), userId: "\ud83d".repeat(50_000) }));
   assert.ok(Buffer.byteLength(line) < 65_536);

@@ -139,3 +139,55 @@ function total(telemetry: Telemetry, what: "received" | "kept" | "dropped"): num
     [what].filter(({ signal }) => signal === "errors")
     .reduce((sum, { value }) => sum + value, 0);
 }
+
+test("who shows frames waits for their explanation, who counts does not, and nothing is lost or told twice", async () => {
+  const telemetry = createTelemetry();
+  const told: Record<string, ErrorEvent[]> = { counting: [], showing: [] };
+  const exporterOf = (name: "counting" | "showing", readsFrames: boolean): ErrorExporter => ({
+    name,
+    readsFrames,
+    export(events) {
+      told[name]?.push(...events);
+      return events.map(() => ACCEPTED);
+    },
+    flushNow: () => {},
+    forceFlush: async () => {},
+    shutdown: async () => {},
+  });
+  const context = { pre: [], line: "throw error;", post: [] };
+  const answers: (() => void)[] = [];
+  const deferred: (() => void)[] = [];
+  const pipeline = createPipeline({
+    rules: compileRules({}),
+    frequency: createFrequency(),
+    exporters: [exporterOf("showing", true), exporterOf("counting", false)],
+    telemetry,
+    nowMillis: () => 0,
+    defer: (deliver) => deferred.push(deliver),
+    explainer: {
+      prepare: () => new Promise((settle) => answers.push(settle)),
+      prepareNow: () => {},
+      explained: (frames) => frames.map((frame) => ({ ...frame, context })),
+    },
+  });
+  const stack = "Error: failed\n    at pay (/srv/shop/src/pay.js:1:2)";
+  const event = pipeline.record(rawFrom(new Error("failed"), { stack }));
+  const { fingerprint } = event ?? {};
+  for (const deliver of deferred.splice(0)) deliver();
+  assert.deepEqual([told["counting"]?.length, told["showing"]?.length, pipeline.waiting()], [1, 0, 1]);
+  assert.equal(event && pipeline.amend(event, { fatal: true }), undefined, "it is counted already");
+
+  answers[0]?.();
+  await new Promise((turn) => setImmediate(turn));
+  assert.deepEqual(told["showing"]?.[0]?.frames[0]?.context, context);
+  assert.equal(told["showing"][0].fingerprint, fingerprint);
+  assert.equal(pipeline.waiting(), 0);
+
+  pipeline.record(rawFrom(new Error("failed again"), { stack }));
+  for (const deliver of deferred.splice(0)) deliver();
+  pipeline.flushNow();
+  answers[1]?.();
+  await new Promise((turn) => setImmediate(turn));
+  assert.deepEqual([told["counting"]?.length, told["showing"].length, pipeline.waiting()], [2, 2, 0]);
+  assert.equal(telemetry.snapshot().kept.find(({ signal }) => signal === "errors")?.value, 2);
+});

@@ -251,3 +251,9 @@ function assertHidden(canary: Canary, text: string, where: string): void {
     assert.ok(!safe.includes(secret), `${canary.name}, ${where}: ${safe}`);
   }
 }
+
+test("a private key that is assigned to a key is hidden to its end", () => {
+  const lines = Array.from({ length: 20 }, (_, index) => `MIIEvQIBADANBgkqhkiG9w0BAQEFAASC${index}`);
+  const text = `const key = \`-----BEGIN PRIVATE KEY-----\n${lines.join("\n")}\n-----END PRIVATE KEY-----\`;\nuse(key);`;
+  assert.equal(hideSecrets(text, rules), "const key = `[REDACTED]`;\nuse(key);");
+});
