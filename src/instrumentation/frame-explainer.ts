@@ -9,13 +9,7 @@ import type { Worker } from "node:worker_threads";
 import type { StackFrame } from "../event";
 import type { FrameExplainer } from "../processors/explain-frames";
 import type { Telemetry } from "../telemetry";
-import {
-  createFrameSource,
-  type ExplainedStack,
-  type FrameSource,
-  type FrameSourceOptions,
-  type SourceProblem,
-} from "./frame-source";
+import type { ExplainedStack, FrameSource, FrameSourceOptions, SourceProblem } from "./frame-source";
 import { startOwnThread } from "./own-thread";
 
 export interface Question {
@@ -144,7 +138,7 @@ export function createFrameExplainer(options: FrameExplainerOptions): SourceExpl
         return;
       }
       try {
-        own ??= createFrameSource(sourceOptions);
+        own ??= loadFrameSource().createFrameSource(sourceOptions);
         keep(frames, own.explain(frames, isMapped ? scripts() : []));
       } catch (error) {
         telemetry.internalError("frame-source", error);
@@ -181,4 +175,9 @@ export function createFrameExplainer(options: FrameExplainerOptions): SourceExpl
     problems: () => problems,
     close,
   };
+}
+
+/** Not with the application's start: the thread has its own, and here only a process that dies needs it. */
+function loadFrameSource(): typeof import("./frame-source") {
+  return require("./frame-source") as typeof import("./frame-source");
 }
