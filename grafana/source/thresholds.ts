@@ -1,27 +1,37 @@
 /**
- * Where the colours of the dashboards begin. The alerts have their numbers in alerting/thresholds.yaml; these are what
- * that file ships with, so that a panel turns red when the alert would go off.
+ * Where the colours of the dashboards begin: at the numbers of alerting/thresholds.yaml, so that a panel turns red when the
+ * alert goes off. After a change of that file `npm run dashboards` brings them here.
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describeProblems } from "../../src/config";
+import { type Levels, readThresholds, type Thresholds } from "../../src/monitoring/thresholds";
 import { CRITICAL, GOOD, INFO, type State, type Steps, WARNING } from "./panels";
 
+const THRESHOLDS_FILE = "alerting/thresholds.yaml";
+/** Of the compiled file: build/grafana/source. */
+const REPOSITORY = join(__dirname, "..", "..", "..");
+
+const { requests, workers, hardware, llm, health } = shippedThresholds();
+
 /** Share of requests that fail. */
-export const ERROR_SHARE_STEPS: Steps = [GOOD, [0.02, WARNING], [0.05, CRITICAL]];
+export const ERROR_SHARE_STEPS: Steps = steps(requests.failing_percent, 0.01);
 /** Seconds, of p95. */
-export const LATENCY_STEPS: Steps = [GOOD, [3, WARNING], [5, CRITICAL]];
+export const LATENCY_STEPS: Steps = steps(requests.p95_seconds);
 /** Resident bytes of a process. */
-export const PROCESS_MEMORY_STEPS: Steps = [GOOD, [1.5e9, WARNING], [2e9, CRITICAL]];
+export const PROCESS_MEMORY_STEPS: Steps = steps(workers.process_memory_gb, 1e9);
 /** Tokens of one call of a language model. */
-export const TOKENS_STEPS: Steps = [GOOD, [3_500, WARNING], [5_000, CRITICAL]];
-/** Percent. */
-export const CPU_STEPS: Steps = [GOOD, [75, WARNING], [90, CRITICAL]];
-export const MEMORY_STEPS: Steps = [GOOD, [80, WARNING], [95, CRITICAL]];
-export const DISK_STEPS: Steps = [GOOD, [95, CRITICAL]];
+export const TOKENS_STEPS: Steps = steps(llm.tokens_per_request);
+/** Percent; a processor has no alert of its own, and a severity (processors/severity.ts) from these on. */
+export const CPU_STEPS: Steps = steps({ warning: 75, critical: 90 });
+export const MEMORY_STEPS: Steps = steps({ warning: 80, critical: hardware.memory_used_percent });
+export const DISK_STEPS: Steps = [GOOD, [100 - hardware.disk_free_percent, CRITICAL]];
 /** Degrees Celsius. */
-export const GPU_STEPS: Steps = [GOOD, [85, WARNING], [90, CRITICAL]];
+export const GPU_STEPS: Steps = steps(hardware.gpu_celsius);
 /** Share of a queue that is full. */
-export const QUEUE_STEPS: Steps = [GOOD, [0.8, WARNING], [1, CRITICAL]];
+export const QUEUE_STEPS: Steps = steps({ warning: health.queue_percent, critical: 100 }, 0.01);
 /** Seconds since a worker gave a sign of life. */
-export const SILENCE_STEPS: Steps = [GOOD, [600, WARNING]];
+export const SILENCE_STEPS: Steps = [GOOD, [workers.silent_minutes * 60, WARNING]];
 /** For what must be 0. */
 export const ANY_IS_CRITICAL: Steps = [GOOD, [1, CRITICAL]];
 export const ANY_IS_WARNING: Steps = [GOOD, [1, WARNING]];
@@ -43,3 +53,14 @@ export const STATUS_COLOURS: readonly (readonly [status: string, color: string])
   ["4xx", WARNING],
   ["5xx", CRITICAL],
 ];
+
+function shippedThresholds(): Thresholds {
+  const read = readThresholds(readFileSync(join(REPOSITORY, THRESHOLDS_FILE), "utf8"), THRESHOLDS_FILE);
+  if (read.status === "invalid") throw new Error(describeProblems(read.problems).join("\n"));
+  return read.thresholds;
+}
+
+/** `unit`: how much one of the file is in the panel's unit. */
+function steps({ warning, critical }: Levels, unit = 1): Steps {
+  return [GOOD, [warning * unit, WARNING], [critical * unit, CRITICAL]];
+}
