@@ -3,7 +3,7 @@ import { createDashboard, type DashboardOptions, linkTo } from "./frame";
 
 import { bars, CRITICAL, coloured, GOOD, lines, NEUTRAL, numberPanel, tablePanel, WARNING } from "./panels";
 import { countInRange, countPerStep, perSecond, quantile, share } from "./promql";
-import { groupsTable, requestsByStatus } from "./shared-panels";
+import { groupsTable, requestsByStatus, responseTimes } from "./shared-panels";
 import { ERROR_SHARE_STEPS, LATENCY_STEPS } from "./thresholds";
 
 /** Is anything wrong, where, and since when. */
@@ -145,24 +145,7 @@ export function overview(options: DashboardOptions): dashboard.Dashboard {
                 ERROR_SHARE_STEPS,
               ),
             ],
-            [
-              8,
-              lines(
-                {
-                  title: "Response times",
-                  description:
-                    "The time that half, 95 % and 99 % of the requests stayed under. Dots are single requests, and lead to their traces.",
-                  unit: "s",
-                  noValue: "No requests",
-                },
-                [
-                  { expr: quantile(0.5, buckets, [], "$__rate_interval"), legend: "p50" },
-                  { expr: quantile(0.95, buckets, [], "$__rate_interval"), legend: "p95", exemplar: true },
-                  { expr: quantile(0.99, buckets, [], "$__rate_interval"), legend: "p99" },
-                ],
-                LATENCY_STEPS,
-              ),
-            ],
+            [8, responseTimes(promql)],
           ],
         },
         {

@@ -2,7 +2,7 @@ import type * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
 import { createDashboard, type DashboardOptions } from "./frame";
 import { bars, heatmapPanel, lines, NEUTRAL, numberPanel, tablePanel } from "./panels";
 import { countInRange, countPerStep, perSecond, quantile, share } from "./promql";
-import { requestsByStatus } from "./shared-panels";
+import { requestsByStatus, responseTimes } from "./shared-panels";
 import { ANY_IS_WARNING, ERROR_SHARE_STEPS, LATENCY_STEPS } from "./thresholds";
 
 /** How long requests take, which routes are slow, and what hangs. */
@@ -123,23 +123,7 @@ export function requests(options: DashboardOptions): dashboard.Dashboard {
                 perSecond(buckets, ["le"]),
               ),
             ],
-            [
-              10,
-              lines(
-                {
-                  title: "Percentiles",
-                  description: "The time that half, 95 % and 99 % of the requests stayed under.",
-                  unit: "s",
-                  noValue: "No requests",
-                },
-                [
-                  { expr: quantile(0.5, buckets, [], "$__rate_interval"), legend: "p50" },
-                  { expr: quantile(0.95, buckets, [], "$__rate_interval"), legend: "p95", exemplar: true },
-                  { expr: quantile(0.99, buckets, [], "$__rate_interval"), legend: "p99" },
-                ],
-                LATENCY_STEPS,
-              ),
-            ],
+            [10, responseTimes(promql)],
           ],
         },
         {

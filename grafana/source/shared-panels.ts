@@ -1,8 +1,8 @@
 /** Panels that stand on more than one dashboard. */
 import { LIVE_PAGE, linkTo } from "./frame";
 import { coloured, lines, type Panel, tablePanel } from "./panels";
-import { countInRange, type Promql, perSecond } from "./promql";
-import { PROCESS_MEMORY_STEPS, STATUS_COLOURS } from "./thresholds";
+import { countInRange, type Promql, perSecond, quantile } from "./promql";
+import { LATENCY_STEPS, PROCESS_MEMORY_STEPS, STATUS_COLOURS } from "./thresholds";
 
 /** The groups that failed most, each with a link to its live page. */
 export function groupsTable({ select }: Promql): Panel {
@@ -56,11 +56,30 @@ export function requestsByStatus({ select }: Promql): Panel {
   );
 }
 
+export function responseTimes({ select }: Promql): Panel {
+  const buckets = select("http_request_duration_seconds_bucket", ["service"]);
+  return lines(
+    {
+      title: "Response time percentiles",
+      description:
+        "The time that half, 95 % and 99 % of the requests stayed under. Dots are single requests, and lead to their traces.",
+      unit: "s",
+      noValue: "No requests",
+    },
+    [
+      { expr: quantile(0.5, buckets, [], "$__rate_interval"), legend: "p50" },
+      { expr: quantile(0.95, buckets, [], "$__rate_interval"), legend: "p95", exemplar: true },
+      { expr: quantile(0.99, buckets, [], "$__rate_interval"), legend: "p99" },
+    ],
+    LATENCY_STEPS,
+  );
+}
+
 export function processMemory({ select }: Promql): Panel {
   return lines(
     {
       title: "Memory of each process",
-      description: "Resident memory. Above 1.5 GB is a warning, above 2 GB critical.",
+      description: "Resident memory. Orange and red begin where the alerts do.",
       unit: "decbytes",
       noValue: "No process is scraped",
     },
