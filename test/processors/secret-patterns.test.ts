@@ -209,13 +209,14 @@ test("time grows with the length of the text and no faster, also for texts that 
   for (const unit of NEAR_MATCHES) assertLinear((text) => hideSecrets(text, personal), unit, 100_000);
 });
 
-test("256 kB of near-match text take far less than a second", () => {
+test("256 kB of near-match text take far less than a second of the processor", () => {
   for (const unit of NEAR_MATCHES) {
     const text = unit.repeat(262_144 / unit.length);
-    const start = performance.now();
+    const before = process.cpuUsage();
     hide(text);
-    const millis = performance.now() - start;
-    assert.ok(millis < 500, `${JSON.stringify(unit)}: ${millis} ms`); // ten times the target: the machine has other work
+    // Ten times the target, and of this process alone: what else the machine has to do does not count.
+    const millis = process.cpuUsage(before).user / 1_000;
+    assert.ok(millis < 500, `${JSON.stringify(unit)}: ${millis} ms`);
   }
 });
 
