@@ -74,7 +74,7 @@ export interface MetricsSources {
   notifications?(): readonly NotificationCount[];
   /** Of a process that looks at its own code: stacks whose code could not be shown in full, by reason. */
   sourceProblems?(): ReadonlyMap<string, number>;
-  /** Undefined where local variables are not kept. */
+  /** Likewise; undefined while local variables are not kept. */
   localVariables?(): LocalVariablesCounts | undefined;
   /** What was received and is not yet kept, forwarded or dropped. */
   waiting?(): readonly { readonly signal: Signal; readonly count: number }[];
@@ -394,7 +394,7 @@ export function createMetrics(
       }),
     });
   }
-  if (localVariables?.() !== undefined) {
+  if (localVariables !== undefined) {
     const stops = counter("local_variables_stops_total", "Throws at which the application was stopped.", [], {
       collect: guarded("local_variables_stops_total", () => raise(stops.at([]), localVariables()?.stops ?? 0)),
     });

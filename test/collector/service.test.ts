@@ -58,8 +58,20 @@ function originsOf(errors: readonly JournalRecord[]): readonly unknown[] {
   return errors.map(({ error_message, origin }) => [error_message, origin]).sort();
 }
 
+/** Source lines stay where the source is: they are found out when the event has left already. */
 function carried(event: JournalRecord | JournalEvent | undefined): unknown {
-  return Object.fromEntries(Object.entries(event ?? {}).filter(([field]) => !NOT_CARRIED.includes(field)));
+  const fields = Object.entries(event ?? {}).filter(([field]) => !NOT_CARRIED.includes(field));
+  const withoutLines = (frame: object): object => ({ ...frame, context: undefined });
+  return JSON.parse(
+    JSON.stringify(
+      Object.fromEntries(
+        fields.map(([field, value]) => [
+          field,
+          field === "stack" && Array.isArray(value) ? value.map(withoutLines) : value,
+        ]),
+      ),
+    ),
+  );
 }
 
 async function isBalanced(collector: RunningCollector): Promise<void> {
