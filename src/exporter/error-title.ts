@@ -17,7 +17,12 @@ export const MAX_TITLE_CHARS = 120;
 
 /** Of an event of which only a summary is left, the line says what that knows. */
 export type TitledEvent = EventSummary &
-  Partial<Pick<ErrorEvent, "message" | "causes" | "properties" | "attributes" | "request" | "database" | "spanName">>;
+  Partial<
+    Pick<
+      ErrorEvent,
+      "message" | "causes" | "properties" | "attributes" | "request" | "database" | "spanName" | "spanKind"
+    >
+  >;
 
 /** Pure. A line of 1 to 120 characters. Takes a microsecond or two, whatever the length of the texts. */
 export function titleOf(event: TitledEvent): string {
@@ -26,11 +31,7 @@ export function titleOf(event: TitledEvent): string {
   const detail = detailOf(event, said);
   if (detail !== undefined) return oneLine(`${label}: ${detail}`, MAX_TITLE_CHARS);
   const kind = kindOf(event);
-  const place = placeOf(event);
-  return oneLine(
-    [kind === undefined ? label : `${label}: ${kind}`, place].filter(Boolean).join(" in "),
-    MAX_TITLE_CHARS,
-  );
+  return oneLine(`${label}${kind === undefined ? "" : `: ${kind}`} ${placeOf(event) ?? ""}`, MAX_TITLE_CHARS);
 }
 
 const LABELS: { readonly [group in Group]: string } = {
@@ -75,12 +76,14 @@ function classOf(type: string): string | undefined {
 
 const SILENT_CLASSES: ReadonlySet<string> = new Set(["Error", "Exception", "error"]);
 
-/** The first of error and causes that says more than that it failed. */
-function saidBy({ type, message = "", causes = [], properties = {} }: TitledEvent): string | undefined {
-  const own: Pick<RawCause, "type" | "message" | "properties"> = { type, message, properties };
+/** The first of error and causes that says more than that it failed, or its status in words. */
+function saidBy(event: TitledEvent): string | undefined {
+  const { type, message = "", causes = [] } = event;
+  const status = STATUS_CODES[statusOf(event) ?? 0]?.toLowerCase();
+  const own: Pick<RawCause, "type" | "message"> = { type, message };
   for (const link of [own, ...causes]) {
     const words = wordsOf(link.type, link.message);
-    if (!SILENT_WORDS.test(words)) return words;
+    if (!SILENT_WORDS.test(words) && words.toLowerCase() !== status) return words;
   }
   return undefined;
 }
@@ -135,22 +138,22 @@ function detailOf(event: TitledEvent, said: string | undefined): string | undefi
       const kind = hardwareContext === undefined ? undefined : kindOf(event);
       return said === undefined || kind === undefined ? said : `${kind}: ${said}`;
     }
-    default:
+    case "auth_error":
+    case "quota_error":
+    case "file_error":
       return said ?? statusText(event);
+    default:
+      return said;
   }
 }
 
 function httpDetail(event: TitledEvent, said: string | undefined): string | undefined {
   const status = statusOf(event);
   if (status === undefined) return said;
-  const text = said?.replace(/^\d{3} /, "");
-  const words = text?.toLowerCase() === STATUS_CODES[status]?.toLowerCase() ? undefined : text;
-  const peer = event.classification.category === "http_upstream_error" ? peerOf(event) : undefined;
-  const place = peer === undefined ? routeOf(event) : undefined;
-  if (peer !== undefined) return `${status} from ${peer}${words === undefined ? "" : `: ${words}`}`;
-  const head = place === undefined ? `${status}` : `${status} in ${place}`;
-  if (words !== undefined) return `${head}: ${words}`;
-  return place === undefined ? statusText(event) : head;
+  const words = said?.replace(/^\d{3} /, "");
+  const place = peerOf(event) ?? routeOf(event);
+  if (place === undefined) return words === undefined ? statusText(event) : `${status} ${words}`;
+  return words === undefined ? `${status} ${place}` : `${status} ${place}: ${words}`;
 }
 
 function statusText(event: TitledEvent): string | undefined {
@@ -168,9 +171,9 @@ function statusOf({ type, properties = {}, attributes = {}, request }: TitledEve
   ].find((value): value is number => typeof value === "number" && value >= 400 && value <= 599);
 }
 
-function peerOf({ request, attributes = {} }: TitledEvent): string | undefined {
-  const peer = request?.peer ?? attributes["server.address"];
-  return typeof peer === "string" && peer !== "" ? oneLine(peer, MAX_NAME_CHARS) : undefined;
+/** Of the request that a client made: that of a server names the server itself. */
+function peerOf({ request, spanKind }: TitledEvent): string | undefined {
+  return spanKind === "client" && request?.peer ? `from ${oneLine(request.peer, MAX_NAME_CHARS)}` : undefined;
 }
 
 /** What a category says beside its group: `hardware_overheating` is overheating. */
@@ -184,12 +187,14 @@ function kindOf({ classification }: TitledEvent): string | undefined {
 function placeOf(event: TitledEvent): string | undefined {
   const { database, spanName } = event;
   const statement = [database?.operation, database?.collection].filter(Boolean).join(" ");
-  return statement || database?.system || routeOf(event) || spanName || undefined;
+  const call = statement || database?.system;
+  if (call) return `in ${call}`;
+  return routeOf(event) ?? (spanName ? `in ${spanName}` : undefined);
 }
 
 /** By its template: a path may hold what is different for every user. */
 function routeOf({ request }: TitledEvent): string | undefined {
-  return request?.route === undefined ? undefined : [request.method, request.route].filter(Boolean).join(" ");
+  return request?.route ? ["in", request.method, request.route].filter(Boolean).join(" ") : undefined;
 }
 
 const MAX_NAME_CHARS = 60;
