@@ -204,7 +204,7 @@ export function headlineOf(notification: Notification): string {
     return `and ${held_back} more of ${groups} ${groups === 1 ? "group" : "groups"}`;
   }
   const { error, reasons } = notification;
-  return `${error.title} (${error.severity} in ${error.service}: ${reasons.join(", ")})`;
+  return `${error.title} – ${error.severity} in ${error.service} (${reasons.join(", ")})`;
 }
 
 /** What every channel shows, in the same order. Nothing that is unknown. */

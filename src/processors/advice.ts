@@ -19,7 +19,7 @@ export const ADVICE: { readonly [name in Category | Group]: string } = {
     "Check on the host that the device is listed and its driver loaded (`lspci`, `nvidia-smi`), and that the container was given it.",
   hardware_overheating: "Move work off this host, then check its fans, its airflow and the temperature of the room.",
   hardware_throttled:
-    "Compare clock rate and temperature with a host that does the same work; improve the cooling or lower the power limit of the load.",
+    "Compare clock rate and temperature with a host that does the same work; improve the cooling, or lower the load.",
   hardware_other:
     "Look for ECC, Xid or I/O errors in the kernel log (`dmesg -T`); replace a device that shows them again after a restart.",
 
@@ -132,12 +132,12 @@ export const ADVICE: { readonly [name in Category | Group]: string } = {
   test_timeout:
     "Find what the test still waits for: a promise that is never settled, a server that did not start, or a real clock where a fake one would do.",
   test_setup:
-    "Run the set-up alone; check that the services, ports and files that it needs are there and left over by nothing else.",
+    "Run the set-up alone; check that the services, ports and files that it needs are there, and that nothing is left of an earlier run.",
 
   application_error:
     "Start at the topmost frame of the application's own code and the values it was called with; look at what changed there in this release.",
   unknown_error:
-    "Find where it is thrown or rejected by the span or page it belongs to, and throw an Error with a message and a cause there.",
+    "The span or page that it belongs to leads to where it is thrown: throw an Error with a message and a cause there.",
 };
 
 const BY_NAME: ReadonlyMap<string, string> = new Map(Object.entries(ADVICE));

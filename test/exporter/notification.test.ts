@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { summaryOf } from "../../src/event";
 import {
   bareDraftOf,
   draftOf,
@@ -90,8 +91,12 @@ test("texts without end are cut, whole characters only", () => {
 });
 
 test("an event of which only a summary is left is told of with what that says", () => {
-  const notification = notificationOf(bareDraftOf(errorEvent({ timeUnixMillis: Number.NaN })), ["critical"], STAMP);
-  assert.equal(headlineOf(notification), "TypeError (warning in shop: critical)");
+  const notification = notificationOf(
+    bareDraftOf(summaryOf(errorEvent({ timeUnixMillis: Number.NaN }))),
+    ["critical"],
+    STAMP,
+  );
+  assert.equal(headlineOf(notification), "TypeError – warning in shop (critical)");
   assert.deepEqual(
     factsOf(notification).map(([name]) => name),
     ["Type", "Category", "Severity", "Reason", "Service", "Worker", "Time", "Trace"],

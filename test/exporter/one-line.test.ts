@@ -14,8 +14,9 @@ test("lines, control characters and turned directions become one space", () => {
 });
 
 test("a text without end costs no more than a long one", () => {
+  const [spaces, letters] = [" ", "x"].map((unit) => Buffer.alloc(5_000_000, unit).toString());
   const started = performance.now();
-  assert.equal(oneLine(`x${" ".repeat(5_000_000)}y`, 100), "x");
-  assert.equal(oneLine("x".repeat(5_000_000), 100).length, 100);
+  assert.equal(oneLine(spaces ?? "", 100), "");
+  assert.equal(oneLine(letters ?? "", 100).length, 100);
   assert.ok(performance.now() - started < 5);
 });
