@@ -163,12 +163,19 @@ function statusText(event: TitledEvent): string | undefined {
 
 /** That of the answer that failed before that of the request it was made for. */
 function statusOf({ type, properties = {}, attributes = {}, request }: TitledEvent): number | undefined {
-  const { response, statusCode, status } = properties as { readonly [key: string]: unknown };
-  return [
-    isRecord(response) ? response["status"] : undefined,
-    ...[statusCode, status, attributes["http.response.status_code"], request?.statusCode],
-    /^HTTP \d{3}$/.test(type) ? Number(type.slice("HTTP ".length)) : undefined,
-  ].find((value): value is number => typeof value === "number" && value >= 400 && value <= 599);
+  const response = properties["response"];
+  return (
+    errorStatus(isRecord(response) ? response["status"] : undefined) ??
+    errorStatus(properties["statusCode"]) ??
+    errorStatus(properties["status"]) ??
+    errorStatus(attributes["http.response.status_code"]) ??
+    errorStatus(request?.statusCode) ??
+    errorStatus(/^HTTP \d{3}$/.test(type) ? Number(type.slice("HTTP ".length)) : undefined)
+  );
+}
+
+function errorStatus(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isInteger(value) && value >= 400 && value <= 599 ? value : undefined;
 }
 
 /** Of the request that a client made: that of a server names the server itself. */
