@@ -10,7 +10,7 @@ import { decodeAttributes, type InstrumentationName } from "./config/decoders";
 import type { Ground, Option, Report } from "./config/option-kinds";
 import { LOOPBACK_HOST, OPTIONS, TABLE, VARIABLES } from "./config/option-table";
 import { createProblemList, ENVIRONMENT, HIDDEN, showValue, unknownName } from "./config/problems";
-import type { CategoryRule, FingerprintRule, RuleMatch, Severity, SeverityRule, SlowRoute } from "./event";
+import type { AdviceRule, CategoryRule, FingerprintRule, RuleMatch, Severity, SeverityRule, SlowRoute } from "./event";
 import { escapeControls, type LogLevel } from "./telemetry";
 
 /** Frozen, complete, every value checked. Paths are absolute. */
@@ -117,6 +117,7 @@ export interface Config {
     readonly categories: readonly CategoryRule[];
     readonly severities: readonly SeverityRule[];
     readonly fingerprints: readonly FingerprintRule[];
+    readonly advice: readonly AdviceRule[];
   };
   readonly redaction: {
     readonly keys: readonly string[];

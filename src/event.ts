@@ -283,6 +283,8 @@ export interface SeverityRating {
 export interface ErrorEvent extends RedactedError {
   readonly frames: readonly StackFrame[];
   readonly classification: Classification;
+  /** What to do about it, in a sentence or two. Never empty. */
+  readonly advice: string;
   readonly fingerprint: Fingerprint;
   readonly recurrence: Recurrence;
   readonly rating: SeverityRating;
@@ -401,6 +403,11 @@ export interface CategoryRule {
 export interface SeverityRule {
   readonly match: RuleMatch;
   readonly severity: Severity;
+}
+export interface AdviceRule {
+  readonly match: RuleMatch;
+  /** What to do, in place of the built-in advice. */
+  readonly advice: string;
 }
 export interface FingerprintRule {
   readonly match: RuleMatch;

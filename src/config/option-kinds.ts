@@ -213,5 +213,5 @@ export const HEADER_NAME: RegExp = /^[a-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 
 const RULE_FIELDS = [
   ...["match", "type", "message", "service", "category", "attributes"],
-  ...["group", "severity", "fingerprint", "route", "method", "ms"],
+  ...["group", "severity", "fingerprint", "advice", "route", "method", "ms"],
 ];

@@ -30,6 +30,7 @@ import {
   whole,
 } from "./option-kinds";
 import {
+  adviceRuleSchema,
   categoryRuleSchema,
   fingerprintRuleSchema,
   matchSchema,
@@ -613,6 +614,12 @@ export const TABLE: Table = {
       key: "errors.fingerprints",
       fallback: [],
       about: "Groups of your own; the first match wins.",
+    },
+    advice: {
+      ...objects("{ match, advice }", adviceRuleSchema),
+      key: "errors.advice",
+      fallback: [],
+      about: "What to do about an error, in your own words; the first match wins.",
     },
   },
   redaction: {

@@ -1,6 +1,7 @@
 /** The shapes of the user's rules and of the thresholds of routes, in zod, which is loaded only when a file has some. */
 import type { ZodType } from "zod";
 import {
+  type AdviceRule,
   CATEGORIES,
   type CategoryRule,
   type FingerprintRule,
@@ -12,6 +13,8 @@ import {
 import type { Zod } from "./option-kinds";
 
 const DAY_MILLIS = 86_400_000;
+/** Characters: what every channel shows without cutting it. */
+const MAX_ADVICE = 300;
 
 export function slowRouteSchema(z: Zod): ZodType<SlowRoute> {
   return z
@@ -49,6 +52,15 @@ export function categoryRuleSchema(z: Zod): ZodType<CategoryRule> {
 
 export function severityRuleSchema(z: Zod): ZodType<SeverityRule> {
   return z.strictObject({ match: matchSchema(z), severity: z.enum(["critical", "warning", "info"]) });
+}
+
+export function adviceRuleSchema(z: Zod): ZodType<AdviceRule> {
+  const advice = z
+    .string()
+    .min(1)
+    .max(MAX_ADVICE)
+    .regex(/^\P{Cc}+$/u, "expected text of one line");
+  return z.strictObject({ match: matchSchema(z), advice });
 }
 
 export function fingerprintRuleSchema(z: Zod): ZodType<FingerprintRule> {

@@ -15,6 +15,7 @@ import {
   type StackFrame,
 } from "../event";
 import { escapeControls } from "../telemetry";
+import { titleOf } from "./error-title";
 
 /** The event as JSON text without a newline: no raw control character, valid UTF-8, at most 64 kB with its newline. */
 export function journalLine(event: ErrorEvent): string {
@@ -130,12 +131,14 @@ function toRecord(event: ErrorEvent): JournalRecord {
     id: event.id,
     timestamp: timestampOf(event),
     action: "error",
+    title: titleOf(event),
     error_type: event.type,
     error_message: event.message,
     error_category: event.given.category ?? classification.category,
     group: classification.group,
     severity: rating.severity,
     severity_reasons: rating.reasons,
+    advice: event.advice,
     fingerprint: fingerprint.id,
     fingerprint_version: fingerprint.version,
     fingerprint_reason: fingerprint.reason,

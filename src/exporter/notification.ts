@@ -6,6 +6,8 @@
  *   held back by the budget ──► Tally ──digestOf──► Digest ─┴─► Slack, e-mail, webhook, Alertmanager
  */
 import type { ErrorEvent, EventSummary, Recurrence, RequestContext, Severity } from "../event";
+import { titleOf } from "./error-title";
+import { cut, oneLine } from "./one-line";
 
 export type Notification = GroupNotification | Digest;
 
@@ -38,8 +40,12 @@ export interface GroupNotification {
 export interface NotifiedError {
   readonly id: string;
   readonly timestamp: string;
+  /** One line: see error-title.ts. */
+  readonly title: string;
   readonly type: string;
   readonly message: string;
+  /** What to do about it. */
+  readonly advice: string;
   readonly severity: Severity;
   readonly severity_reasons: readonly string[];
   readonly service: string;
@@ -121,6 +127,7 @@ export function draftOf(event: ErrorEvent): Draft {
     error: {
       ...summarisedError(event),
       message: cut(event.message, MAX_MESSAGE_CHARS),
+      advice: event.advice,
       severity_reasons: event.rating.reasons.slice(0, MAX_SEVERITY_REASONS),
       request: requestOf(event.request),
       request_id: event.requestId === undefined ? null : nameOf(event.requestId),
@@ -137,7 +144,7 @@ export function bareDraftOf(event: EventSummary): Draft {
     group: groupOf(event, null),
     error: {
       ...summarisedError(event),
-      ...{ message: "", severity_reasons: [], request: null, request_id: null, stack: "", causes: [] },
+      ...{ message: "", advice: "", severity_reasons: [], request: null, request_id: null, stack: "", causes: [] },
     },
   };
 }
@@ -191,13 +198,13 @@ export function digestOf(tally: Tally, stamp: Stamp): Digest {
 }
 
 /** One line, for subjects and fallbacks. */
-export function titleOf(notification: Notification): string {
+export function headlineOf(notification: Notification): string {
   if (notification.kind === "digest") {
     const { held_back, groups } = notification;
     return `and ${held_back} more of ${groups} ${groups === 1 ? "group" : "groups"}`;
   }
-  const { error, group, reasons } = notification;
-  return `${error.severity}: ${group.category} in ${error.service} (${reasons.join(", ")}): ${error.type}`;
+  const { error, reasons } = notification;
+  return `${error.title} – ${error.severity} in ${error.service} (${reasons.join(", ")})`;
 }
 
 /** What every channel shows, in the same order. Nothing that is unknown. */
@@ -226,15 +233,8 @@ export function factsOf(notification: Notification): readonly (readonly [name: s
     ["Request", request === null ? "" : `${request.method} ${request.route} ${request.status_code ?? ""}`.trim()],
     ["Seen in the last hour", countText(group.occurrences?.last_1h ?? 0)],
     ["Trace", error.trace_id ?? ""],
+    ["Advice", error.advice],
   ]);
-}
-
-/** At most so many characters, and never half of one. */
-export function cut(text: string, maxChars: number): string {
-  if (text.length <= maxChars) return text;
-  const end = maxChars - 1;
-  const last = text.charCodeAt(end - 1);
-  return `${text.slice(0, last >= 0xd800 && last <= 0xdbff ? end - 1 : end)}…`;
 }
 
 const HOURS_BEFORE = 23;
@@ -248,7 +248,6 @@ const MAX_CAUSE_CHARS = 500;
 const MAX_SEVERITY_REASONS = 5;
 const MAX_NAME_CHARS = 256;
 const DIGEST_SERVICES = 5;
-const CONTROLS = /[\p{Cc}\u2028\u2029]+/gu;
 const LAST_TIME_MILLIS = 8_640_000_000_000_000;
 
 function inOrder(holds: { readonly [reason in Reason]: boolean }): readonly Reason[] {
@@ -265,12 +264,13 @@ function groupOf(
 
 function summarisedError(
   event: EventSummary,
-): Omit<NotifiedError, "message" | "severity_reasons" | "request" | "request_id" | "stack" | "causes"> {
+): Omit<NotifiedError, "message" | "advice" | "severity_reasons" | "request" | "request_id" | "stack" | "causes"> {
   const { resource } = event;
   const known = (text: string | undefined): string | null => (text === undefined ? null : nameOf(text));
   return {
     id: event.id,
     timestamp: isoTime(event.timeUnixMillis),
+    title: titleOf(event),
     type: nameOf(event.type),
     severity: event.rating.severity,
     service: nameOf(resource.service),
@@ -290,7 +290,7 @@ function requestOf(request: RequestContext | undefined): NotifiedError["request"
 
 /** One line: names stand in titles and subjects. */
 function nameOf(text: string): string {
-  return cut(text.replace(CONTROLS, " "), MAX_NAME_CHARS);
+  return oneLine(text, MAX_NAME_CHARS);
 }
 
 function topOf(stack: string): string {

@@ -3,6 +3,7 @@
  * what was seen before is `frequency`, and nothing here touches the disk or the network.
  */
 import type { ErrorEvent, RawError } from "../event";
+import { adviceOn } from "./advice";
 import { categorize } from "./categorize";
 import { fingerprint } from "./fingerprint";
 import type { Frequency } from "./frequency";
@@ -16,9 +17,10 @@ export function processError(raw: RawError, rules: Rules, frequency: Frequency, 
   const safe = redact(raw, rules.redaction);
   const frames = parseStack(safe.stack);
   const classification = categorize(safe, rules);
+  const advice = adviceOn(safe, classification, rules);
   const name = fingerprint(safe, frames, classification, rules);
   const recurrence = frequency.record(name.id, nowMillis);
   const rating = rateSeverity(safe, classification, recurrence, rules);
   // The redacted error becomes the event: copying its fields was measured to cost as much as parsing its stack.
-  return Object.assign(safe, { frames, classification, fingerprint: name, recurrence, rating });
+  return Object.assign(safe, { frames, classification, advice, fingerprint: name, recurrence, rating });
 }

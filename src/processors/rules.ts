@@ -2,13 +2,14 @@
  * The user's rules, compiled once: what configuration says, in the form that the steps read.
  * Patterns are globs (`*` is any run of characters, case ignored), so that no pattern can be slow.
  */
-import type { Attributes, CategoryRule, FingerprintRule, RuleMatch, SeverityRule } from "../event";
+import type { AdviceRule, Attributes, CategoryRule, FingerprintRule, RuleMatch, SeverityRule } from "../event";
 import { compileRedaction, type RedactionOptions, type RedactionRules } from "./redact";
 
 export interface RuleOptions {
   readonly categories?: readonly CategoryRule[] | undefined;
   readonly severities?: readonly SeverityRule[] | undefined;
   readonly fingerprints?: readonly FingerprintRule[] | undefined;
+  readonly advice?: readonly AdviceRule[] | undefined;
   /** Errors that match any of these are dropped, and counted as ignored. */
   readonly ignore?: readonly RuleMatch[] | undefined;
   readonly redaction?: RedactionOptions | undefined;
@@ -20,6 +21,7 @@ export interface Rules {
   readonly categories: readonly Compiled<CategoryRule>[];
   readonly severities: readonly Compiled<SeverityRule>[];
   readonly fingerprints: readonly Compiled<FingerprintRule>[];
+  readonly advice: readonly Compiled<AdviceRule>[];
   readonly ignores: (subject: RuleSubject, category: string) => boolean;
   readonly redaction: RedactionRules;
   readonly recurringAfter: number;
@@ -44,6 +46,7 @@ export function compileRules(options: RuleOptions = {}): Rules {
     categories: (options.categories ?? []).map(compile),
     severities: (options.severities ?? []).map(compile),
     fingerprints: (options.fingerprints ?? []).map(compile),
+    advice: (options.advice ?? []).map(compile),
     redaction: compileRedaction(options.redaction ?? {}),
     recurringAfter: options.recurringAfter ?? DEFAULT_RECURRING_AFTER,
   };

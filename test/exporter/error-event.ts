@@ -29,6 +29,7 @@ export function errorEvent(extra: Partial<ErrorEvent> = {}): ErrorEvent {
     truncated: [],
     frames: [],
     classification: { group: "application_error", category: "application_error", reason: "" },
+    advice: "Look at the first frame.",
     fingerprint: { id: "00112233445566aa", version: 1, reason: "", template: "" },
     recurrence: { isNew: false, isRegressed: false, lastHour: 1, last6Hours: 1, last24Hours: 1 },
     rating: { severity: "warning", reasons: ["unhandled"] },

@@ -61,7 +61,9 @@ function parsed(line: string | undefined): Record<string, unknown> {
 test("a line has every field of the contract, null where nothing is known", () => {
   const line = parsed(journalLine(errorEvent()));
   const fields = [
-    ..."id timestamp action error_type error_message error_category group severity severity_reasons".split(" "),
+    ..."id timestamp action title advice error_type error_message error_category group severity severity_reasons".split(
+      " ",
+    ),
     ..."fingerprint service worker_id request_id session_id user_id page user_agent user_context".split(" "),
     ..."error_details stack causes request database system_context hardware_context trace_id span_id".split(" "),
   ];

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { summaryOf } from "../../src/event";
 import {
   bareDraftOf,
-  cut,
   draftOf,
   factsOf,
+  headlineOf,
   isSpiking,
   notificationOf,
   reasonsOf,
-  titleOf,
 } from "../../src/exporter/notification";
 import { errorEvent, NOW } from "./error-event";
 
@@ -53,6 +53,7 @@ test("a notification names the error, its group, the request without its query, 
     },
     error: {
       ...{ id: event.id, timestamp: new Date(NOW).toISOString(), type: "TypeError", message: event.message },
+      ...{ title: "TypeError: x is not a function", advice: "Look at the first frame." },
       ...{ severity: "warning", severity_reasons: ["unhandled"], service: "shop", service_version: "1.2.3" },
       ...{ environment: "production", worker_id: "shop-1", request_id: "r-1", trace_id: event.traceId },
       ...{
@@ -87,13 +88,15 @@ test("texts without end are cut, whole characters only", () => {
   assert.ok(JSON.stringify(draft).length < 12_000, String(JSON.stringify(draft).length));
   assert.equal(draft.error.stack.split("\n").length, 40);
   assert.ok(draft.error.message.endsWith("🙂…"));
-  assert.equal(cut("abc", 3), "abc");
-  assert.equal(cut("ab🙂", 3), "ab…");
 });
 
 test("an event of which only a summary is left is told of with what that says", () => {
-  const notification = notificationOf(bareDraftOf(errorEvent({ timeUnixMillis: Number.NaN })), ["critical"], STAMP);
-  assert.equal(titleOf(notification), "warning: application_error in shop (critical): TypeError");
+  const notification = notificationOf(
+    bareDraftOf(summaryOf(errorEvent({ timeUnixMillis: Number.NaN }))),
+    ["critical"],
+    STAMP,
+  );
+  assert.equal(headlineOf(notification), "TypeError – warning in shop (critical)");
   assert.deepEqual(
     factsOf(notification).map(([name]) => name),
     ["Type", "Category", "Severity", "Reason", "Service", "Worker", "Time", "Trace"],

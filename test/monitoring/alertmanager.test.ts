@@ -43,6 +43,7 @@ const EVENT: Alert = {
     message: `first line\n"quoted" <script>alert(1)</script> & {{ .Evil }} *bold* ${"ü".repeat(10_000)}`,
     stack: `Error: <b>\n    at pay (/srv/shop/pay.js:7:3)\n${"    at next (/srv/shop/next.js:1:1)\n".repeat(500)}`,
     time: "2026-11-25T13:00:00.000Z",
+    advice: 'Free <disk> & "space".',
     link: "http://localhost:8080/error-visualization?fingerprint=aaaaaaaaaaaaaaaa",
   },
   startsAt: "2026-11-25T13:00:00Z",
@@ -159,6 +160,7 @@ test("the Slack text holds type, category, worker, time and message, cut, withou
   assert.match(text, /&lt;!channel&gt;/);
   assert.match(text, /&lt;script&gt;alert\(1\)&lt;\/script&gt; &amp; \{\{ \.Evil \}\}/);
   assert.match(text, /ü…$/m);
+  assert.match(text, /^Advice: Free &lt;disk&gt; &amp; "space"\.$/m);
   assert.doesNotMatch(text, /[<>\uFFFD]/);
   assert.ok(text.length < 2_000);
 });
@@ -205,6 +207,7 @@ test("the HTML of the e-mail holds the stack, cut and escaped, and no link but o
   if (html === undefined) return;
   assert.match(html, /Error: &lt;b&gt;\n {4}at pay \(\/srv\/shop\/pay\.js:7:3\)/);
   assert.match(html, /…<\/pre>/);
+  assert.match(html, />Advice: Free &lt;disk&gt; &amp; &#34;space&#34;\.<\/p>/);
   assert.match(html, /<td>\{\{ \.Evil \}\}<\/td>/);
   assert.doesNotMatch(html, /<script|<b>|<!channel|href="javascript|\uFFFD/);
   assert.ok(html.length < 20_000);
@@ -236,6 +239,7 @@ test("an alert that fires and resolves arrives as a Slack message and an e-mail,
     assert.deepEqual([mail?.bcc, mail?.cc], [undefined, undefined]);
     for (const body of [mail?.text, String(mail?.html)])
       assert.match(body ?? "", /at pay \(\/srv\/shop\/pay\.js:7:3\)/);
+    assert.match(mail?.text ?? "", /^Advice: Free <disk> & "space"\.$/m);
     assert.match(mail?.text ?? "", /^ {2}Type {6}\{\{ \.Evil \}\}$/m);
 
     await alertmanager.post([EVENT, RULE].map((alert) => ({ ...alert, endsAt: new Date().toISOString() })));

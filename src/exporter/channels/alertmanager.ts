@@ -4,7 +4,7 @@
  * https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
  */
 import { toJson } from "../journal-line";
-import { type Digest, type GroupNotification, type Notification, type Reason, titleOf } from "../notification";
+import { type Digest, type GroupNotification, headlineOf, type Notification, type Reason } from "../notification";
 import type { NotificationChannel } from "../notification-channel";
 import { createJsonPoster, type HttpTarget } from "./json-post";
 
@@ -53,13 +53,13 @@ interface AlertText {
 function ofGroup(notification: GroupNotification): AlertText {
   const { error, group, reasons } = notification;
   const [reason = "new"] = reasons;
-  const summary = `${error.service}: ${NEWS[reason]}, ${error.type} (${group.category})`;
+  const summary = `${error.service}: ${NEWS[reason]}, ${error.title}`;
   return {
     labels: {
       ...{ alertname: "SeismoErrorGroup", severity: error.severity, service: error.service, category: group.category },
       ...{ worker: error.worker_id, fingerprint: group.fingerprint, type: error.type, reason },
     },
-    annotations: { summary, message: error.message, stack: error.stack },
+    annotations: { summary, message: error.message, advice: error.advice, stack: error.stack },
     timestamp: error.timestamp,
   };
 }
@@ -80,7 +80,12 @@ function ofDigest(digest: Digest): AlertText {
       alertname: "SeismoNotificationsHeldBack",
       severity: critical > 0 ? "critical" : warning > 0 ? "warning" : "info",
     },
-    annotations: { summary: `Seismo held notifications back: ${titleOf(digest)}`, message: services, stack: "" },
+    annotations: {
+      summary: `Seismo held notifications back: ${headlineOf(digest)}`,
+      message: services,
+      advice: "",
+      stack: "",
+    },
     timestamp: digest.created,
   };
 }

@@ -6,8 +6,9 @@
 import type { lookup as dnsLookup } from "node:dns";
 import { connect, isIP, type Socket } from "node:net";
 import { toError } from "../../node-error";
-import { cut, factsOf, type Notification, titleOf } from "../notification";
+import { factsOf, headlineOf, type Notification } from "../notification";
 import type { NotificationChannel, SendResult } from "../notification-channel";
+import { cut } from "../one-line";
 import { addressFault, guardedLookup, isLoopbackHost } from "../outgoing-address";
 
 export interface EmailTarget {
@@ -83,11 +84,11 @@ interface Mail {
   readonly headers: { readonly [name: string]: string };
 }
 
-/** Mails about one group are one thread. The subject is one line: see `titleOf`. */
+/** Mails about one group are one thread. The subject is one line: see `headlineOf`. */
 function mailOf(notification: Notification): Mail {
   const thread = notification.kind === "digest" ? "digest" : notification.group.fingerprint;
   return {
-    subject: cut(`[Seismo] ${titleOf(notification)}`, MAX_SUBJECT_CHARS),
+    subject: cut(`[Seismo] ${headlineOf(notification)}`, MAX_SUBJECT_CHARS),
     text: plainText(notification),
     html: htmlText(notification),
     messageId: `<${notification.id}@seismo.invalid>`,
@@ -125,7 +126,7 @@ function meaningOf(error: Error): SendResult {
 
 function plainText(notification: Notification): string {
   const facts = factsOf(notification).map(([name, value]) => `${name}: ${value}`);
-  return [titleOf(notification), "", ...facts, "", ...textBlocks(notification).flatMap((block) => [block, ""])]
+  return [headlineOf(notification), "", ...facts, "", ...textBlocks(notification).flatMap((block) => [block, ""])]
     .concat(notification.link, "")
     .join("\n");
 }
@@ -138,7 +139,7 @@ function htmlText(notification: Notification): string {
     (block) => `<pre style="white-space:pre-wrap;font-family:monospace">${escapeHtml(block)}</pre>`,
   );
   return [
-    `<!doctype html><html><body style="font-family:sans-serif"><h3>${escapeHtml(titleOf(notification))}</h3>`,
+    `<!doctype html><html><body style="font-family:sans-serif"><h3>${escapeHtml(headlineOf(notification))}</h3>`,
     `<table cellpadding="3">${rows.join("")}</table>`,
     ...blocks,
     `<p><a href="${escapeHtml(notification.link)}">Open in Seismo</a></p></body></html>`,

@@ -6,8 +6,9 @@
  */
 import type { Severity } from "../../event";
 import { toJson } from "../journal-line";
-import { cut, factsOf, type Notification, titleOf } from "../notification";
+import { factsOf, headlineOf, type Notification } from "../notification";
 import type { NotificationChannel } from "../notification-channel";
+import { cut } from "../one-line";
 import { createJsonPoster, type HttpTarget } from "./json-post";
 
 /** Throws an Error that does not quote the URL when it is not allowed. */
@@ -23,7 +24,7 @@ export function createSlackChannel(target: HttpTarget): NotificationChannel {
 }
 
 function slackMessage(notification: Notification): object {
-  const title = inert(titleOf(notification), MAX_TITLE_CHARS);
+  const title = inert(headlineOf(notification), MAX_TITLE_CHARS);
   const isGroup = notification.kind === "error_group";
   return {
     ...(isGroup ? {} : { text: title }),

@@ -32,7 +32,8 @@ test("a group is an alert with its labels, its text, and an end that lies a wind
       },
       annotations: {
         ...{
-          summary: "shop: new error group, TypeError (application_error)",
+          summary: "shop: new error group, TypeError: x is not a function",
+          advice: "Look at the first frame.",
           message: "x is not a function",
         },
         ...{ stack: notification.error.stack, time: notification.error.timestamp, link: notification.link },

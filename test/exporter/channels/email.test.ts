@@ -57,7 +57,7 @@ test("a mail carries the facts, the message and the stack as text and as HTML, t
   assert.deepEqual(mail?.recipients, ["ops@example.com", "dev@example.com"]);
   assert.equal(mail?.isSecure, true);
   const parsed = await simpleParser(mail?.source ?? "");
-  assert.equal(parsed.subject, "[Seismo] critical: application_error in shop (new, critical): TypeError");
+  assert.equal(parsed.subject, "[Seismo] TypeError: x is not a function – critical in shop (new, critical)");
   assert.equal(parsed.from?.text, "seismo@example.com");
   assert.equal(parsed.messageId, "<00000000-0000-4000-8000-000000000001@seismo.invalid>");
   const link = "http://seismo.example/error-visualization?fingerprint=00112233445566aa";

@@ -19,7 +19,7 @@ test("the message carries type, category, severity, service, worker, time, messa
   assert.deepEqual(rest, { mrkdwn: false });
   const [{ fields, ...attachment }] = attachments;
   const link = "http://seismo.example/error-visualization?fingerprint=00112233445566aa";
-  const title = "critical: application_error in shop (new, critical): TypeError";
+  const title = "TypeError: x is not a function – critical in shop (new, critical)";
   assert.deepEqual(attachment, {
     ...{ fallback: title, color: "#b3261e", title, title_link: link, text: "x is not a function", mrkdwn_in: [] },
     ...{ actions: [{ type: "button", text: "Open in Seismo", url: link }], footer: "Seismo", ts: NOW / 1_000 },
