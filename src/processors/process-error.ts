@@ -17,7 +17,7 @@ export function processError(raw: RawError, rules: Rules, frequency: Frequency, 
   const frames = parseStack(safe.stack);
   const classification = categorize(safe, rules);
   const name = fingerprint(safe, frames, classification, rules);
-  const recurrence = frequency.record(name.id, nowMillis);
+  const recurrence = frequency.record(name.id, nowMillis, safe);
   const rating = rateSeverity(safe, classification, recurrence, rules);
   // The redacted error becomes the event: copying its fields was measured to cost as much as parsing its stack.
   return Object.assign(safe, { frames, classification, fingerprint: name, recurrence, rating });

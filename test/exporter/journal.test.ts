@@ -24,7 +24,7 @@ import { readJournalTail } from "../../src/exporter/journal-tail";
 import { createTelemetry } from "../../src/telemetry";
 import { cannotRunHere } from "../cannot-run-here";
 import { freshFolder } from "../fresh-folder";
-import { errorEvent } from "./error-event";
+import { errorEvent, SEEN_ONCE } from "./error-event";
 
 function journalIn(home: string, overrides: Partial<JournalOptions> = {}) {
   const path = join(home, "error_log.jsonl");
@@ -395,7 +395,7 @@ test("what is read back of an event is what counting needs, and nothing is made 
   const event = errorEvent({
     systemContext: { metrics: { cpu: { percent: 3 } } },
     hardwareContext: { hardware_type: "gpu" },
-    recurrence: { isNew: true, isRegressed: true, lastHour: 1, last6Hours: 1, last24Hours: 1 },
+    recurrence: { ...SEEN_ONCE, isNew: true, isRegressed: true },
   });
   const entry = readJournalLine(journalLine(event));
   assert.ok(entry?.action === "error");
