@@ -36,7 +36,7 @@ export interface Frequency {
 }
 
 export interface FrequencyOptions {
-  /** Default 10,000, about 22 MB when full. */
+  /** Default 10,000, less than 30 MB when full. */
   readonly maxGroups?: number;
   /** A known group that comes again after so long a silence has regressed. Default 24. */
   readonly regressedAfterHours?: number;
@@ -98,7 +98,7 @@ export function createFrequency(options: FrequencyOptions = {}): Frequency {
         last24Hours,
         last7Days,
         trend: trendOf(windows, (millis - group.countedSinceMillis) / HOUR_MILLIS),
-        usuallyAfter: usualPredecessor(predecessors, sequence.shareInWorkers),
+        usuallyAfter: usualPredecessor(fingerprint, predecessors, sequence),
         recoveryMillis: bursts.recoveryMillis,
       };
     },

@@ -7,7 +7,7 @@
  *
  * An occurrence belongs to its narrowest place alone: its request, else its session, else its worker. Errors of one
  * request have to do with each other; those of one worker may follow each other by chance, so that there a group must
- * come before another clearly more often than its share of all that the workers see.
+ * come before another clearly more often than its share of all the others that workers see.
  */
 import type { RawError, UsualPredecessor } from "../event";
 
@@ -24,8 +24,8 @@ export interface Step {
 export interface Sequence {
   /** The step that leads to this occurrence, if it makes one; constant time. An event that is named anew makes it anew. */
   step(fingerprint: string, where: Whereabouts, nowMillis: number): Step | undefined;
-  /** The share of a group in what workers saw of late, 0 to 1. */
-  shareInWorkers(fingerprint: string): number;
+  /** How often, 0 to 1, one group would come before another if those that workers see were in no order. */
+  chanceInWorkers(before: string, fingerprint: string): number;
 }
 
 export function createSequence(): Sequence {
@@ -46,6 +46,7 @@ export function createSequence(): Sequence {
         return { within, after: undefined };
       }
       if (last.id === id) {
+        if (last.fingerprint === fingerprint) return undefined;
         last.fingerprint = fingerprint;
         return { within, after: last.after === fingerprint ? undefined : last.after };
       }
@@ -60,7 +61,10 @@ export function createSequence(): Sequence {
       if (within === "worker") inWorkers.add(fingerprint);
       return repeats ? undefined : { within, after: last.after };
     },
-    shareInWorkers: inWorkers.share,
+    chanceInWorkers(before, fingerprint) {
+      const others = inWorkers.total() - inWorkers.count(fingerprint);
+      return inWorkers.count(before) / Math.max(1, others);
+    },
   };
 }
 
@@ -88,15 +92,17 @@ export function addStep(predecessors: Predecessors, { within, after }: Step): vo
   else predecessors.most = less(most, (count) => count - 1);
 }
 
-/** The group that came before at least half of the time, and often enough to say so. */
+/** The group that came before `fingerprint` at least half of the time, and often enough to say so. */
 export function usualPredecessor(
+  fingerprint: string,
   { steps, most }: Predecessors,
-  shareInWorkers: (fingerprint: string) => number,
+  { chanceInWorkers }: Sequence,
 ): UsualPredecessor | undefined {
   for (const { group, count } of most) {
     if (count < MIN_TIMES[group.within] || count < MIN_SHARE * steps) continue;
     const isChance =
-      group.within === "worker" && count < BEYOND_CHANCE_FACTOR * shareInWorkers(group.fingerprint) * steps;
+      group.within === "worker" &&
+      count < BEYOND_CHANCE_FACTOR * chanceInWorkers(group.fingerprint, fingerprint) * steps;
     if (!isChance) return group;
   }
   return undefined;
@@ -110,7 +116,7 @@ const RECENT = 256;
 const MAX_PREDECESSORS = 4;
 /** More are halved, so that old habits fade. */
 const MAX_STEPS = 128;
-const MIN_TIMES = { request: 3, session: 3, worker: 6 } as const;
+const MIN_TIMES = { request: 3, session: 3, worker: 10 } as const;
 const MIN_SHARE = 0.5;
 const BEYOND_CHANCE_FACTOR = 1.5;
 
@@ -129,9 +135,9 @@ interface Predecessor {
 }
 
 function narrowest({ traceId, requestId, sessionId, resource }: Whereabouts): readonly [Step["within"], string] {
-  const request = traceId ?? requestId;
-  if (request !== undefined) return ["request", request];
-  if (sessionId !== undefined) return ["session", sessionId];
+  const request = traceId || requestId;
+  if (request) return ["request", request];
+  if (sessionId) return ["session", sessionId];
   return ["worker", JSON.stringify([resource.service, resource.worker])];
 }
 
@@ -158,7 +164,11 @@ function createPlaces(): { get(key: string): Last | undefined; set(key: string, 
 }
 
 /** How often each was among the latest. */
-function createRecentCounts(): { add(fingerprint: string): void; share(fingerprint: string): number } {
+function createRecentCounts(): {
+  add(fingerprint: string): void;
+  count(fingerprint: string): number;
+  total(): number;
+} {
   const latest: string[] = [];
   const counts = new Map<string, number>();
   let next = 0;
@@ -174,7 +184,8 @@ function createRecentCounts(): { add(fingerprint: string): void; share(fingerpri
       next = (next + 1) % RECENT;
       counts.set(fingerprint, (counts.get(fingerprint) ?? 0) + 1);
     },
-    share: (fingerprint) => (counts.get(fingerprint) ?? 0) / Math.max(1, latest.length),
+    count: (fingerprint) => counts.get(fingerprint) ?? 0,
+    total: () => latest.length,
   };
 }
 

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import type { Recurrence } from "../../src/event";
 import { createFrequency } from "../../src/processors/frequency";
@@ -212,4 +214,33 @@ test("a group that was known to a predecessor has no trend before it was counted
   frequency.seenSince("a", START - 30 * DAY);
   assert.equal(frequency.record("a", START + HOUR).trend, undefined);
   assert.equal(frequency.record("a", START + 3 * HOUR).trend, "falling");
+});
+
+test("ten thousand groups of which all is known that can be take less than 30 MB", () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage: () => void = runInNewContext("gc");
+  const memory = (): number => {
+    collectGarbage();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  const before = memory();
+  const frequency = createFrequency();
+  let now = START;
+  for (let round = 0; round < 20; round++) {
+    now += (round % 2) * 20 * MINUTE;
+    for (let group = 0; group < 10_000; group++) {
+      const where = {
+        resource: { service: "shop", worker: "w" },
+        traceId: `trace-${round}-${group}`.padStart(32, "0"),
+      };
+      for (const step of [1 + (round % 5), 0]) {
+        const id = `e-${round}-${group}-${step}`;
+        frequency.record(`g${(group + step) % 10_000}`, ++now, { ...where, id, timeUnixMillis: now });
+      }
+    }
+  }
+  const bytes = memory() - before;
+  assert.deepEqual([frequency.size, frequency.evicted], [10_000, 0]);
+  assert.ok(bytes < 30_000_000, `${bytes} bytes`);
 });
