@@ -317,7 +317,7 @@ export type EventSummary = Pick<
 > & {
   readonly classification: Pick<Classification, "group" | "category">;
   readonly fingerprint: Pick<Fingerprint, "id">;
-  /** When it was first seen is known of what the journal tells. */
+  /** When its group was first seen only of an event that is read back. */
   readonly recurrence: Pick<Recurrence, "isNew" | "isRegressed"> & Partial<Pick<Recurrence, "firstSeenUnixMillis">>;
   readonly rating: Pick<SeverityRating, "severity">;
 };

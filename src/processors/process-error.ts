@@ -12,7 +12,12 @@ import { rateSeverity } from "./severity";
 import { parseStack } from "./stack";
 
 /** Takes ownership of `raw`; the event shares its parts. Costs tens of microseconds; never throws for any text. */
-export function processError(raw: RawError, rules: Rules, frequency: Frequency, nowMillis: number): ErrorEvent {
+export function processError(
+  raw: RawError,
+  rules: Rules,
+  frequency: Pick<Frequency, "record">,
+  nowMillis: number,
+): ErrorEvent {
   const safe = redact(raw, rules.redaction);
   const frames = parseStack(safe.stack);
   const classification = categorize(safe, rules);

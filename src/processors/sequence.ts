@@ -12,7 +12,7 @@
 import type { RawError, UsualPredecessor } from "../event";
 
 /** Where an occurrence belongs. `timeUnixMillis` is when it happened: others may arrive in another order. */
-export type Whereabouts = Pick<RawError, "id" | "timeUnixMillis" | "resource"> &
+export type Whereabouts = Pick<RawError, "timeUnixMillis" | "resource"> &
   Partial<Pick<RawError, "traceId" | "requestId" | "sessionId">>;
 
 export interface Step {
@@ -22,7 +22,7 @@ export interface Step {
 }
 
 export interface Sequence {
-  /** The step that leads to this occurrence, if it makes one; constant time. An event that is named anew makes it anew. */
+  /** The step that leads to this occurrence, if it makes one; constant time. */
   step(fingerprint: string, where: Whereabouts, nowMillis: number): Step | undefined;
   /** How often, 0 to 1, one group would come before another if those that workers see were in no order. */
   chanceInWorkers(before: string, fingerprint: string): number;
@@ -34,32 +34,21 @@ export function createSequence(): Sequence {
 
   return {
     step(fingerprint, where, nowMillis) {
-      const { id } = where;
       const [within, key] = narrowest(where);
       // A clock that is ahead must not make all that follows look late.
       const millis = Math.min(where.timeUnixMillis, nowMillis);
       if (key.length > MAX_KEY_CHARS || !Number.isFinite(millis)) return undefined;
       const last = places[within].get(key);
-      if (last === undefined) {
-        places[within].set(key, { id, fingerprint, millis, after: undefined });
-        if (within === "worker") inWorkers.add(fingerprint);
-        return { within, after: undefined };
-      }
-      if (last.id === id) {
-        if (last.fingerprint === fingerprint) return undefined;
-        last.fingerprint = fingerprint;
-        return { within, after: last.after === fingerprint ? undefined : last.after };
-      }
-      const gap = millis - last.millis;
+      const gap = last === undefined ? 0 : millis - last.millis;
       if (gap < 0) return undefined; // it came late: what was before it is not known
-      const isNear = gap <= MAX_GAP_MILLIS;
-      const repeats = isNear && last.fingerprint === fingerprint;
-      if (!repeats) last.after = isNear ? last.fingerprint : undefined;
-      last.id = id;
-      last.fingerprint = fingerprint;
-      last.millis = millis;
+      const after = gap <= MAX_GAP_MILLIS ? last?.fingerprint : undefined;
+      if (last === undefined) places[within].set(key, { fingerprint, millis });
+      else {
+        last.fingerprint = fingerprint;
+        last.millis = millis;
+      }
       if (within === "worker") inWorkers.add(fingerprint);
-      return repeats ? undefined : { within, after: last.after };
+      return after === fingerprint ? undefined : { within, after };
     },
     chanceInWorkers(before, fingerprint) {
       const others = inWorkers.total() - inWorkers.count(fingerprint);
@@ -122,11 +111,8 @@ const BEYOND_CHANCE_FACTOR = 1.5;
 
 /** The last occurrence in a place. */
 interface Last {
-  id: string;
   fingerprint: string;
   millis: number;
-  /** The group that was left for this one. */
-  after: string | undefined;
 }
 
 interface Predecessor {

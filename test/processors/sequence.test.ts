@@ -12,8 +12,6 @@ interface Place {
   readonly requestId?: string;
   readonly sessionId?: string;
   readonly worker?: string;
-  /** Of the event; a new one when it is not given. */
-  readonly id?: string;
   /** Arrives now, and happened so long ago. */
   readonly agoMillis?: number;
 }
@@ -21,21 +19,16 @@ interface Place {
 function bench() {
   const frequency = createFrequency();
   let now = START;
-  let events = 0;
   return {
     wait(millis: number): void {
       now += millis;
     },
     /** What the last of these groups usually comes after. */
-    see(groups: string, { worker = "w-1", id, agoMillis = 0, ...place }: Place = {}): Recurrence["usuallyAfter"] {
+    see(groups: string, { worker = "w-1", agoMillis = 0, ...place }: Place = {}): Recurrence["usuallyAfter"] {
       let last: Recurrence["usuallyAfter"];
       for (const group of groups) {
         now += 1;
-        const where = {
-          id: id ?? `e-${++events}`,
-          timeUnixMillis: now - agoMillis,
-          resource: { service: "s", worker },
-        };
+        const where = { timeUnixMillis: now - agoMillis, resource: { service: "s", worker } };
         last = frequency.record(group, now, { ...where, ...place }).usuallyAfter;
       }
       return last;
@@ -134,18 +127,6 @@ test("a sender whose clock is ahead is followed all the same, and one without a 
     see("B", { traceId: `t-${n}` });
   }
   assert.deepEqual(see("B", { traceId: "t-9" }), AFTER_A);
-});
-
-test("an event that is named anew is not its own predecessor, and keeps the one that it had", () => {
-  const { see } = bench();
-  let last: Recurrence["usuallyAfter"];
-  for (let n = 0; n < 3; n++) {
-    see("A", { traceId: `t-${n}` });
-    see("B", { traceId: `t-${n}`, id: `same-${n}` });
-    see("B", { traceId: `t-${n}`, id: `same-${n}` });
-    last = see("C", { traceId: `t-${n}`, id: `same-${n}` });
-  }
-  assert.deepEqual(last, AFTER_A);
 });
 
 test("in a worker, what is seen all the time comes before a group by chance", () => {
