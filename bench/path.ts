@@ -149,7 +149,7 @@ function stepsOf({ make }: SampleError): readonly Case[] {
     return { safe, frames, classification, id: name.id };
   };
   const frequency = createFrequency();
-  const recurrence = { isNew: false, isRegressed: false, lastHour: 3, last6Hours: 3, last24Hours: 3 };
+  const recurrence = createFrequency().record("", Date.now());
   let now = Date.now();
   return [
     each("readError", withReadStack, readError),
@@ -161,11 +161,7 @@ function stepsOf({ make }: SampleError): readonly Case[] {
       (safe) => categorize(safe, rules),
     ),
     each("fingerprint", named, ({ safe, frames, classification }) => fingerprint(safe, frames, classification, rules)),
-    each(
-      "frequency",
-      (error) => named(error).id,
-      (id) => frequency.record(id, now++),
-    ),
+    each("frequency", named, ({ safe, id }) => frequency.record(id, now++, safe)),
     each("rateSeverity", named, ({ safe, classification }) => rateSeverity(safe, classification, recurrence, rules)),
     each("processError (redact to rateSeverity)", rawOf, (raw) => processError(raw, rules, frequency, now++)),
   ];

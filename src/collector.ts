@@ -65,7 +65,7 @@ export function createCollector(config: Config): Collector {
   });
   const token = security.token?.reveal();
   const newId = (): string => randomUUID();
-  const frequency = createFrequency({ regressedAfterHours: config.errors.regressedAfterHours });
+  const frequency = createFrequency(config.errors);
   const judge = createOriginJudge({ holdMillis: config.origin.holdMillis });
   const journal = createJournal({
     path: config.journal.path,
@@ -111,7 +111,7 @@ export function createCollector(config: Config): Collector {
   /** What the predecessor had written and not counted is counted now, as roots: who could tell more is gone. */
   function takeOver(): void {
     const { events, unjudged, corrupt } = readJournalTail(config.journal.path, MAX_TAIL_BYTES);
-    for (const { fingerprint, millis } of inOrderOfTime(events, Date.now())) frequency.record(fingerprint, millis);
+    for (const { event, millis } of inOrderOfTime(events, Date.now())) recount(event, millis);
     const uncounted = unjudged === 0 ? [] : events.slice(-unjudged);
     telemetry.received("errors", uncounted.length + corrupt);
     for (const event of uncounted) {
@@ -126,6 +126,14 @@ export function createCollector(config: Config): Collector {
     const last = uncounted.at(-1);
     if (last !== undefined) journal.judge({ through: last.id, changed: [] });
     if (corrupt > 0) telemetry.log("warning", `${corrupt} lines of the journal cannot be read`);
+  }
+
+  /** The journal's line names the request of an event by its trace alone: without one, what came before is not known. */
+  function recount(event: EventSummary, millis: number): void {
+    const { id } = event.fingerprint;
+    const { firstSeenUnixMillis } = event.recurrence;
+    frequency.record(id, millis, event.traceId === undefined ? undefined : event);
+    if (firstSeenUnixMillis !== undefined) frequency.seenSince(id, firstSeenUnixMillis);
   }
 
   async function start(): Promise<CollectorStart> {
@@ -250,12 +258,9 @@ const RESERVED_MILLIS = 1_000;
 function inOrderOfTime(
   events: readonly EventSummary[],
   nowMillis: number,
-): readonly { readonly fingerprint: string; readonly millis: number }[] {
+): readonly { readonly event: EventSummary; readonly millis: number }[] {
   return events
-    .map(({ fingerprint, timeUnixMillis }) => ({
-      fingerprint: fingerprint.id,
-      millis: Math.min(timeUnixMillis, nowMillis),
-    }))
+    .map((event) => ({ event, millis: Math.min(event.timeUnixMillis, nowMillis) }))
     .sort((one, other) => one.millis - other.millis);
 }
 

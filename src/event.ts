@@ -268,9 +268,31 @@ export interface Recurrence {
   readonly isNew: boolean;
   /** Known, and silent for long (`errors.regressed_after_hours`) until now. */
   readonly isRegressed: boolean;
+  /** Seen so often within an hour (`errors.recurring_after`). */
+  readonly isRecurring: boolean;
+  readonly firstSeenUnixMillis: number;
+  /** The occurrence before this one, since which it was quiet; undefined for the first. */
+  readonly previousSeenUnixMillis: number | undefined;
   readonly lastHour: number;
   readonly last6Hours: number;
   readonly last24Hours: number;
+  readonly last7Days: number;
+  /** Undefined while it is known for too short a time. */
+  readonly trend: Trend | undefined;
+  /** Undefined when there is none, or when it was not seen often enough to say so. */
+  readonly usuallyAfter: UsualPredecessor | undefined;
+  /** From the first to the last occurrence of a burst: the median of the latest that are over. */
+  readonly recoveryMillis: number | undefined;
+}
+
+/** The last day, of a young group the last hour, against a mean one before it. */
+export type Trend = "rising" | "steady" | "falling";
+
+/** The group that tends to come before another, and in what both were seen. */
+export interface UsualPredecessor {
+  /** The id of its fingerprint. */
+  readonly fingerprint: string;
+  readonly within: "request" | "session" | "worker";
 }
 
 export interface SeverityRating {
@@ -297,7 +319,8 @@ export type EventSummary = Pick<
 > & {
   readonly classification: Pick<Classification, "group" | "category">;
   readonly fingerprint: Pick<Fingerprint, "id">;
-  readonly recurrence: Pick<Recurrence, "isNew" | "isRegressed">;
+  /** When its group was first seen only of an event that is read back. */
+  readonly recurrence: Pick<Recurrence, "isNew" | "isRegressed"> & Partial<Pick<Recurrence, "firstSeenUnixMillis">>;
   readonly rating: Pick<SeverityRating, "severity">;
 };
 

@@ -66,6 +66,7 @@ export function readJournalLine(line: string): JournalEntry | undefined {
     return undefined;
   }
   const recurrence = isObject(record["recurrence"]) ? record["recurrence"] : {};
+  const firstSeenUnixMillis = Date.parse(textOf(recurrence["first_seen"])); // older lines have none
   return {
     action: "error",
     event: {
@@ -79,7 +80,11 @@ export function readJournalLine(line: string): JournalEntry | undefined {
       hardwareContext: contextOf(record["hardware_context"]),
       classification: { group, category: textOf(record["error_category"]) },
       fingerprint: { id: textOf(record["fingerprint"]) },
-      recurrence: { isNew: recurrence["is_new"] === true, isRegressed: recurrence["is_regressed"] === true },
+      recurrence: {
+        isNew: recurrence["is_new"] === true,
+        isRegressed: recurrence["is_regressed"] === true,
+        ...(Number.isNaN(firstSeenUnixMillis) ? {} : { firstSeenUnixMillis }),
+      },
       rating: { severity },
     },
   };
@@ -172,9 +177,16 @@ function toRecord(event: ErrorEvent): JournalRecord {
     recurrence: {
       is_new: recurrence.isNew,
       is_regressed: recurrence.isRegressed,
+      is_recurring: recurrence.isRecurring,
+      first_seen: isoTime(recurrence.firstSeenUnixMillis),
+      previous_seen: isoTime(recurrence.previousSeenUnixMillis),
       last_1h: recurrence.lastHour,
       last_6h: recurrence.last6Hours,
       last_24h: recurrence.last24Hours,
+      last_7d: recurrence.last7Days,
+      trend: recurrence.trend ?? null,
+      usually_after: recurrence.usuallyAfter ?? null,
+      recovery_ms: recurrence.recoveryMillis ?? null,
     },
     truncated: event.truncated,
   };
@@ -182,8 +194,12 @@ function toRecord(event: ErrorEvent): JournalRecord {
 
 /** A time that no calendar has must not cost the event. */
 export function timestampOf(event: ErrorEvent): string {
-  const date = new Date(event.timeUnixMillis);
-  return Number.isNaN(date.getTime()) ? new Date(0).toISOString() : date.toISOString();
+  return isoTime(event.timeUnixMillis) ?? new Date(0).toISOString();
+}
+
+function isoTime(unixMillis: number | undefined): string | null {
+  const date = new Date(unixMillis ?? Number.NaN);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
 /** A stack that comes again has the same frames object, and they are half of the line. */

@@ -147,7 +147,7 @@ function createRuntime(): Runtime {
     logs === undefined ? [] : [{ exporter: logs.name, length: logs.waiting(), capacity: logs.capacity }];
   const pipeline = createPipeline({
     rules: compileRules({ ...config.errors, redaction: config.redaction }),
-    frequency: createFrequency({ regressedAfterHours: config.errors.regressedAfterHours }),
+    frequency: createFrequency(config.errors),
     exporters: [metrics, journal, logs].filter((exporter) => exporter !== undefined),
     telemetry,
     nowMillis: Date.now,

@@ -170,11 +170,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const index = waiting.indexOf(event);
       if (index < 0) return undefined;
       const { recurrence, truncated } = event;
-      const amended = {
-        ...processError({ ...event, ...changes }, rules, frequency, nowMillis()),
-        recurrence,
-        truncated,
-      };
+      const counted = { record: () => recurrence };
+      const amended = { ...processError({ ...event, ...changes }, rules, counted, nowMillis()), truncated };
       waiting[index] = amended;
       return amended;
     },

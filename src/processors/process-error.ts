@@ -13,13 +13,18 @@ import { rateSeverity } from "./severity";
 import { parseStack } from "./stack";
 
 /** Takes ownership of `raw`; the event shares its parts. Costs tens of microseconds; never throws for any text. */
-export function processError(raw: RawError, rules: Rules, frequency: Frequency, nowMillis: number): ErrorEvent {
+export function processError(
+  raw: RawError,
+  rules: Rules,
+  frequency: Pick<Frequency, "record">,
+  nowMillis: number,
+): ErrorEvent {
   const safe = redact(raw, rules.redaction);
   const frames = parseStack(safe.stack);
   const classification = categorize(safe, rules);
   const advice = adviceOn(safe, classification, rules);
   const name = fingerprint(safe, frames, classification, rules);
-  const recurrence = frequency.record(name.id, nowMillis);
+  const recurrence = frequency.record(name.id, nowMillis, safe);
   const rating = rateSeverity(safe, classification, recurrence, rules);
   // The redacted error becomes the event: copying its fields was measured to cost as much as parsing its stack.
   return Object.assign(safe, { frames, classification, advice, fingerprint: name, recurrence, rating });

@@ -14,6 +14,7 @@ import { OTLPTraceExporter as ProtobufTraceExporter } from "@opentelemetry/expor
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { LoggerProvider, SimpleLogRecordProcessor } from "@opentelemetry/sdk-logs";
 import { BasicTracerProvider, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
+import type { JsonObject } from "../../src/event";
 import { VERSION } from "../../src/version";
 import { cannotRunHere } from "../cannot-run-here";
 import { eventually } from "../instrumentation/fixture-app";
@@ -453,6 +454,29 @@ test("a group that was silent for a day has regressed, and is not new, whatever 
   const families = await counted(third, 4);
   assert.equal(total(families, "seismo_regressed_error_groups", { service: "shop" }), 1, "counted after the kill");
   assert.equal(total(families, "seismo_new_error_groups"), 0);
+});
+
+test("since when a group is known, and what it usually comes after, outlives a restart", async (context) => {
+  const folder = freshFolder(context);
+  const first = await startCollector(context, { folder, env: QUICK });
+  const fail = async (collector: RunningCollector) => {
+    const traceId = hexId(16);
+    const spans = ["Cause", "Effect"].map((type) => ({ traceId, exception: { ...FAILURE, type }, status: 2 }));
+    assert.equal(await postOtlp(collector.otlpUrl, tracesBody([{ service: "shop", spans }])), 200);
+    return errorsOf(folder).at(-1)?.["recurrence"] as JsonObject;
+  };
+  await fail(first);
+  assert.equal((await fail(first))["usually_after"], null, "seen twice");
+  assert.equal(await first.stop(), 0);
+  const path = join(folder, "logs", "error_log.jsonl");
+  const lines = readFileSync(path, "utf8");
+  writeFileSync(path, lines.replaceAll(/"first_seen":"[^"]*"/g, '"first_seen":"2020-02-20T20:20:20.000Z"'));
+
+  const second = await startCollector(context, { folder, env: QUICK });
+  const { first_seen, last_7d, usually_after } = await fail(second);
+  assert.deepEqual([first_seen, last_7d], ["2020-02-20T20:20:20.000Z", 3]);
+  const [cause] = errorsOf(folder);
+  assert.deepEqual(usually_after, { fingerprint: cause?.["fingerprint"], within: "request" });
 });
 
 test("what is passed on differs from what came in only by the added attributes, and a dead receiver costs nobody", async (context) => {

@@ -1,10 +1,26 @@
-import type { ErrorEvent, RequestRecord } from "../../src/event";
+import type { ErrorEvent, Recurrence, RequestRecord } from "../../src/event";
 import type { Metrics } from "../../src/exporter/prometheus";
 import { createMetrics, type MetricsOptions, type MetricsSources } from "../../src/exporter/prometheus";
 import { createTelemetry } from "../../src/telemetry";
 
 export const NOW = 1_700_000_000_000;
 export const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
+
+/** Of a known group that was quiet for an hour. */
+export const SEEN_ONCE: Recurrence = {
+  isNew: false,
+  isRegressed: false,
+  isRecurring: false,
+  firstSeenUnixMillis: NOW - 3_600_000,
+  previousSeenUnixMillis: NOW - 3_600_000,
+  lastHour: 1,
+  last6Hours: 1,
+  last24Hours: 1,
+  last7Days: 1,
+  trend: undefined,
+  usuallyAfter: undefined,
+  recoveryMillis: undefined,
+};
 
 /** An event as it comes to an exporter. */
 export function errorEvent(extra: Partial<ErrorEvent> = {}): ErrorEvent {
@@ -31,7 +47,7 @@ export function errorEvent(extra: Partial<ErrorEvent> = {}): ErrorEvent {
     classification: { group: "application_error", category: "application_error", reason: "" },
     advice: "Look at the first frame.",
     fingerprint: { id: "00112233445566aa", version: 1, reason: "", template: "" },
-    recurrence: { isNew: false, isRegressed: false, lastHour: 1, last6Hours: 1, last24Hours: 1 },
+    recurrence: SEEN_ONCE,
     rating: { severity: "warning", reasons: ["unhandled"] },
     ...extra,
   } as ErrorEvent;

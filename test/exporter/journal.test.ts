@@ -24,7 +24,7 @@ import { readJournalTail } from "../../src/exporter/journal-tail";
 import { createTelemetry } from "../../src/telemetry";
 import { cannotRunHere } from "../cannot-run-here";
 import { freshFolder } from "../fresh-folder";
-import { errorEvent } from "./error-event";
+import { errorEvent, SEEN_ONCE } from "./error-event";
 
 function journalIn(home: string, overrides: Partial<JournalOptions> = {}) {
   const path = join(home, "error_log.jsonl");
@@ -100,6 +100,31 @@ test("what an event knows is in its line, in snake case", () => {
   assert.equal(line["error_category"], "RESOURCE_EXHAUSTED");
   assert.equal(line["group"], "application_error");
   assert.deepEqual([line["environment"], line["service_version"]], ["production", "1.2.3"]);
+});
+
+test("how often a group was seen is in the line, null where it is not known", () => {
+  assert.deepEqual(parsed(journalLine(errorEvent()))["recurrence"], {
+    is_new: false,
+    is_regressed: false,
+    is_recurring: false,
+    first_seen: "2023-11-14T21:13:20.000Z",
+    previous_seen: "2023-11-14T21:13:20.000Z",
+    last_1h: 1,
+    last_6h: 1,
+    last_24h: 1,
+    last_7d: 1,
+    trend: null,
+    usually_after: null,
+    recovery_ms: null,
+  });
+  const usuallyAfter = { fingerprint: "aa00112233445566", within: "request" } as const;
+  const known = { trend: "rising", usuallyAfter, recoveryMillis: 90_000, previousSeenUnixMillis: undefined } as const;
+  const line = parsed(journalLine(errorEvent({ recurrence: { ...SEEN_ONCE, ...known, firstSeenUnixMillis: 1e20 } })));
+  const { first_seen, previous_seen, trend, usually_after, recovery_ms } = line["recurrence"] as JsonObject;
+  assert.deepEqual(
+    [first_seen, previous_seen, trend, usually_after, recovery_ms],
+    [...[null, null, "rising", usuallyAfter, 90_000]],
+  );
 });
 
 test("a stack that no frame could be read from is kept as text", () => {
@@ -397,7 +422,7 @@ test("what is read back of an event is what counting needs, and nothing is made 
   const event = errorEvent({
     systemContext: { metrics: { cpu: { percent: 3 } } },
     hardwareContext: { hardware_type: "gpu" },
-    recurrence: { isNew: true, isRegressed: true, lastHour: 1, last6Hours: 1, last24Hours: 1 },
+    recurrence: { ...SEEN_ONCE, isNew: true, isRegressed: true },
   });
   const entry = readJournalLine(journalLine(event));
   assert.ok(entry?.action === "error");
@@ -407,10 +432,10 @@ test("what is read back of an event is what counting needs, and nothing is made 
     resource: { service: resource.service, worker: resource.worker },
     classification: { group: "application_error", category: "application_error" },
     fingerprint: { id: event.fingerprint.id },
-    recurrence: { isNew: true, isRegressed: true },
+    recurrence: { isNew: true, isRegressed: true, firstSeenUnixMillis: SEEN_ONCE.firstSeenUnixMillis },
     rating: { severity: "warning" },
   });
-  const older = readJournalLine(journalLine(event).replace('"is_regressed":true,', ""));
+  const older = readJournalLine(journalLine(event).replace(/"is_regressed":true,|"first_seen":"[^"]*",/g, ""));
   assert.ok(older?.action === "error");
   assert.deepEqual(older.event.recurrence, { isNew: true, isRegressed: false }, "of a line without it");
   const others = [

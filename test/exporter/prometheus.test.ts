@@ -8,7 +8,7 @@ import type { MetricFamilySnapshot } from "../../src/exporter/metric-family";
 import { createMetrics, type Metrics } from "../../src/exporter/prometheus";
 import { createTelemetry } from "../../src/telemetry";
 import { cannotRunHere } from "../cannot-run-here";
-import { errorEvent, metricsWith, NOW, OPTIONS, request, TRACE_ID } from "./error-event";
+import { errorEvent, metricsWith, NOW, OPTIONS, request, SEEN_ONCE, TRACE_ID } from "./error-event";
 import { type ParsedFamily, type ParsedSample, parseExposition } from "./parse-exposition";
 
 /** The public names: a change here is a change for every dashboard and alert. */
@@ -140,7 +140,7 @@ test("an error moves the metrics that speak of it", async () => {
   const metrics = metricsWith();
   const event = errorEvent({
     rating: { severity: "critical", reasons: ["fatal"] },
-    recurrence: { isNew: true, isRegressed: false, lastHour: 1, last6Hours: 1, last24Hours: 1 },
+    recurrence: { ...SEEN_ONCE, isNew: true },
     timeUnixMillis: NOW - 1_500,
   });
   assert.deepEqual(metrics.export([event]), [{ status: "accepted" }]);
@@ -167,7 +167,7 @@ test("an error moves the metrics that speak of it", async () => {
 
 test("a group that comes back is counted as such, and not as new", async () => {
   const metrics = metricsWith();
-  const recurrence = { isNew: false, isRegressed: true, lastHour: 1, last6Hours: 1, last24Hours: 1 };
+  const recurrence = { ...SEEN_ONCE, isRegressed: true };
   metrics.export([errorEvent({ recurrence }), errorEvent()]);
   const families = await scrape(metrics);
   const sample = only(families, "seismo_regressed_error_groups");

@@ -116,7 +116,9 @@ test("an event that waits can be amended: named and rated anew, counted once", (
   assert.deepEqual(exported, [amended]);
   assert.equal(amended?.id, event.id);
   assert.equal(amended?.rating.severity, "critical");
-  assert.equal(total(telemetry, "received"), 1);
+  assert.equal(amended?.recurrence.lastHour, 1);
+  assert.equal(pipeline.record(failure("failed"))?.recurrence.lastHour, 2);
+  assert.equal(total(telemetry, "received"), 2);
   assert.equal(total(telemetry, "kept"), 1);
 });
 

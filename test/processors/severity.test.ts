@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Category, JsonObject, RawError, SeverityRating } from "../../src/event";
 import { categorize } from "../../src/processors/categorize";
+import { createFrequency } from "../../src/processors/frequency";
 import { compileRules, type RuleOptions } from "../../src/processors/rules";
 import { rateSeverity } from "../../src/processors/severity";
 import { redactedFrom } from "./raw-error";
@@ -151,12 +152,8 @@ test("the first of the user's rules that matches wins over the built-in ones", (
 function rate(extra: Partial<RawError>, lastHour = 1, options: RuleOptions = {}): SeverityRating {
   const rules = compileRules(options);
   const error = redactedFrom(new Error("cart is empty"), extra);
-  const recurrence = {
-    isNew: lastHour === 1,
-    isRegressed: false,
-    lastHour,
-    last6Hours: lastHour,
-    last24Hours: lastHour,
-  };
+  const frequency = createFrequency();
+  for (let seen = 1; seen < lastHour; seen++) frequency.record("", 0);
+  const recurrence = frequency.record("", 0);
   return rateSeverity(error, categorize(error, rules), recurrence, rules);
 }
