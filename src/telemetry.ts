@@ -385,7 +385,10 @@ interface OpenFile {
   readonly seenMillis: number;
 }
 
-/** Throws what the file system says. A last line that was torn by a crash is ended first. */
+/**
+ * Throws what the file system says. A last line that was torn by a crash is ended first. One that another process is just
+ * writing looks torn too: then an empty line follows it, which readers pass over.
+ */
 function openAppending(path: string, seenMillis: number): OpenFile {
   const fd = openCreating(path);
   try {

@@ -265,7 +265,10 @@ test("processes that share a journal rotate it together and lose no event", asyn
   const children = ["a", "b"].map((name) => spawn(process.execPath, [...args, name], { stdio: "inherit" }));
   for (const [code] of await Promise.all(children.map((child) => once(child, "exit")))) assert.equal(code, 0);
   const names = readdirSync(join(path, "..")).filter((name) => name.startsWith("error_log.jsonl"));
-  const ids = names.flatMap((name) => lines(join(path, "..", name))).map((line) => parsed(line)["id"]);
+  const ids = names
+    .flatMap((name) => lines(join(path, "..", name)))
+    .filter((line) => line !== "") // where one opened the file while the other wrote
+    .map((line) => parsed(line)["id"]);
   assert.ok(names.length > 3, `rotated into ${names.length} files`);
   assert.equal(new Set(ids).size, 1_000);
   assert.equal(ids.length, 1_000);
