@@ -97,7 +97,12 @@ function createRuntime(): Runtime {
     telemetry.kept("requests");
   };
   const slowRequests = new SlowRequestSpanProcessor(
-    { service: resource.service, slowMillis: config.requests.slowMillis, routes: config.requests.slowRoutes },
+    {
+      service: resource.service,
+      redaction,
+      slowMillis: config.requests.slowMillis,
+      routes: config.requests.slowRoutes,
+    },
     onRequest,
     () => performance.now(),
   );
@@ -175,7 +180,7 @@ function createRuntime(): Runtime {
     errorSpans,
     requestIds: new RequestIdSpanProcessor(newId),
     slowRequests,
-    llmSpans: new LlmSpanProcessor(resource.service, metrics.recordLlm),
+    llmSpans: new LlmSpanProcessor(resource.service, redaction, metrics.recordLlm),
     endpoint,
     lastRequests,
     recordError(thrown, parts, scope) {
