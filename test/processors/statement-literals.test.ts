@@ -12,6 +12,7 @@ const EXAMPLES: readonly (readonly [statement: string, safe: string])[] = [
     'SELECT "a"."id" FROM "a" JOIN "b" ON "a"."id" = "b"."id"',
     'SELECT "a"."id" FROM "a" JOIN "b" ON "a"."id" = "b"."id"',
   ],
+  ['SELECT 1 WHERE "a"."b" = "hunter22" AND c LIKE "x%"', 'SELECT ? WHERE "a"."b" = ? AND c LIKE ?'],
   ["SELECT x1 FROM t2 WHERE pin = 1234 LIMIT 1.5e3", "SELECT x1 FROM t2 WHERE pin = ? LIMIT ?"],
   [
     "SELECT * FROM t WHERE a = $1 AND b = :name AND c = @p1 AND d = ?",
