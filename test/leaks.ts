@@ -47,7 +47,7 @@ export function filesUnder(folder: string): readonly { readonly path: string; re
     .map((path) => ({ path, bytes: readFileSync(join(folder, path)) }));
 }
 
-const MAX_LEVELS = 4;
+const MAX_LEVELS = 3;
 const PIECE = 16;
 
 /** A long secret must not leave by its head or tail either. */
@@ -76,7 +76,12 @@ const DECODERS: readonly ((text: string) => string)[] = [
     text
       .replaceAll(/=\r?\n/g, "")
       .replaceAll(/=([\dA-F]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16))),
-  (text) => (text.match(/[\w+/-]{16,}(?:\r?\n[\w+/-]+)*/g) ?? []).map(textOfBase64).join("\n"),
+  // Ids and words are no base64, and make no text.
+  (text) =>
+    (text.match(/[\w+/-]{12,}(?:\r?\n[\w+/-]+)*/g) ?? [])
+      .map(textOfBase64)
+      .filter((decoded) => !decoded.includes("\ufffd"))
+      .join("\n"),
   (text) => text.replaceAll(/&(amp|lt|gt|quot);/g, (_, name: string) => ENTITIES.get(name) ?? ""),
 ];
 const ESCAPES = new Map(Object.entries({ n: "\n", r: "\r", t: "\t" }));
