@@ -2,10 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { journalLine, readJournalLine } from "../../src/exporter/journal-line";
+import { categorize } from "../../src/processors/categorize";
+import { fingerprint } from "../../src/processors/fingerprint";
 import { createFrequency } from "../../src/processors/frequency";
 import { processError } from "../../src/processors/process-error";
 import { compileRules } from "../../src/processors/rules";
-import { rawFrom } from "./raw-error";
+import { assertLinear } from "./linear-time";
+import { rawFrom, redactedFrom } from "./raw-error";
 
 const JAVASCRIPT = "    at pay (/srv/shop/pay.js:3:9)\n";
 const JAVA = "\tat com.shop.Cart.total(Cart.java:12)\n";
@@ -70,6 +73,18 @@ test("hostile errors that have nothing in common share no group", () => {
       processError(rawFrom("boom", parts), compileRules({}), createFrequency({}), 0).fingerprint.id,
   );
   assert.equal(new Set(ids).size, ids.length, ids.join(" "));
+});
+
+test("naming an error that nothing has cut takes time in proportion to its length", () => {
+  const rules = compileRules({});
+  const safe = redactedFrom("boom");
+  for (const unit of ["a", "aa ", "a1", "é", "'a", "<", "="]) {
+    assertLinear((message) => fingerprint({ ...safe, message }, [], categorize(safe, rules), rules), unit, 100_000);
+  }
+});
+
+test("a stack of nothing but line breaks is cut in time that grows no faster than it", () => {
+  assertLinear((stack) => redactedFrom("boom", { stack }), "\n", 1_000_000);
 });
 
 function manyFrames(): string {
