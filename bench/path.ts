@@ -277,7 +277,7 @@ function processorsOf(current: Runtime, slowRequests: SpanProcessor): SpanProces
 /** As the runtime's, but for the metrics behind it. */
 function unmeasured(): SpanProcessor {
   return new SlowRequestSpanProcessor(
-    { service: RESOURCE.service, slowMillis: 5_000, routes: [] },
+    { service: RESOURCE.service, slowMillis: 5_000, redaction: compileRules({}).redaction, routes: [] },
     () => {},
     () => performance.now(),
   );

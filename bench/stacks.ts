@@ -3,6 +3,10 @@
  * traces, one of each language, and texts that are made to be slow. Figures are medians of rounds, of the processor.
  */
 import { readFileSync } from "node:fs";
+import type { RawError } from "../src/event";
+import { createFrequency } from "../src/processors/frequency";
+import { processError } from "../src/processors/process-error";
+import { compileRules } from "../src/processors/rules";
 import { parseStack, toldErrors } from "../src/processors/stack";
 import { markdownTable } from "./markdown-table";
 import { median } from "./statistics";
@@ -65,6 +69,28 @@ console.log(
     HOSTILE.map(([what, text]) => {
       const millis = (run: () => unknown): string => (micros(run, 1) / 1_000).toFixed(2);
       return [what, millis(() => parseStack(text)), millis(() => toldErrors(text))];
+    }),
+  ),
+);
+
+const rules = compileRules({});
+const frequency = createFrequency({});
+function whole(message: string, stack: string): () => unknown {
+  const raw: RawError = {
+    ...{ id: "1", source: "capture", origin: "root", timeUnixMillis: 0, type: "Error", message, stack },
+    ...{ causes: [], properties: {}, handled: true, fatal: false, resource: { service: "bench", worker: "bench-1" } },
+    ...{ attributes: {}, details: {}, given: {} },
+  };
+  return () => processError({ ...raw }, rules, frequency, 0);
+}
+
+console.log("\nThe whole path of an error, ms:\n");
+console.log(
+  markdownTable(
+    ["", "as its stack", "as its message"],
+    HOSTILE.map(([what, text]) => {
+      const millis = (run: () => unknown): string => (micros(run, 1) / 1_000).toFixed(2);
+      return [what, millis(whole("x", text)), millis(whole(text, ""))];
     }),
   ),
 );

@@ -107,7 +107,7 @@ export interface Config {
     readonly sync: "always" | "interval";
   };
   readonly errors: {
-    readonly localVariables: "off" | "uncaught" | "all";
+    readonly localVariables: "off" | "uncaught" | "all" | "novel";
     readonly sourceContextLines: number;
     readonly httpClientErrors: boolean;
     readonly errorLogs: boolean;

@@ -51,7 +51,12 @@ export function createSlowRequestSpanProcessor(options: SlowRequestProcessorOpti
   const slowMillis = readProperty(options, "slowMillis");
   if (typeof slowMillis !== "number" || !(slowMillis > 0)) return current.slowRequests;
   return new SlowRequestSpanProcessor(
-    { service: current.resource.service, slowMillis, routes: current.config.requests.slowRoutes },
+    {
+      service: current.resource.service,
+      redaction: current.redaction,
+      slowMillis,
+      routes: current.config.requests.slowRoutes,
+    },
     (request) => current.metrics.recordRequest(request),
     () => performance.now(),
   );

@@ -17,6 +17,7 @@ import type { Frequency } from "../processors/frequency";
 import { llmUsage } from "../processors/llm-usage";
 import { logFailure, type OriginFailure, spanFailure } from "../processors/origin-failure";
 import { processError } from "../processors/process-error";
+import { redactLabel, redactResource } from "../processors/redact";
 import type { Rules } from "../processors/rules";
 import { type SlowRequestOptions, slowThreshold } from "../processors/slow-request-span-processor";
 import { type LogBatch, MalformedOtlpError, type TraceBatch } from "../receiver/otlp-batch";
@@ -62,6 +63,7 @@ export function createIngest(options: IngestOptions): Ingest {
     errorLogs: extract.errorLogs ?? false,
   };
   const inTurn = createTurns();
+  const label = (text: string): string => redactLabel(text, rules.redaction);
 
   /** Undefined for what rules ignore, and for what a bug of ours cannot name: the rest of its request goes on. */
   function name(raw: RawError): ErrorEvent | undefined {
@@ -117,15 +119,17 @@ export function createIngest(options: IngestOptions): Ingest {
   }
 
   function countBatch(batch: Batch): void {
-    for (const sender of batch.senders) metrics.recordSeen(sender);
+    for (const sender of batch.senders) metrics.recordSeen(redactResource(sender, rules.redaction));
     if (batch.signal !== "traces") return;
     for (const group of batch.requests) {
-      metrics.recordRequests(group, slowThreshold(slow, group.method, group.route));
+      const { method, route } = group;
+      const safe = { service: label(group.service), method: label(method), route: label(route) };
+      metrics.recordRequests({ ...group, ...safe }, slowThreshold(slow, method, route));
       telemetry.received("requests", group.durationsMillis.length);
       telemetry.kept("requests", group.durationsMillis.length);
     }
     for (const { span, resource } of batch.spans) {
-      const usage = llmUsage(span.attributes, resource.service, span.durationMillis);
+      const usage = llmUsage(span.attributes, label(resource.service), span.durationMillis, rules.redaction);
       if (usage !== undefined) metrics.recordLlm(usage);
     }
   }

@@ -549,12 +549,12 @@ export const TABLE: Table = {
   },
   errors: {
     localVariables: {
-      ...oneOf("off", "uncaught", "all"),
+      ...oneOf("off", "uncaught", "all", "novel"),
       key: "errors.local_variables",
       env: "SEISMO_LOCAL_VARIABLES",
       fallback: "off",
       about:
-        "Keep the local variables of the application's calls: of errors that nothing catches, or of all that are thrown.",
+        "Keep the local variables of the application's calls: of errors that nothing catches, of all that are thrown, or of all while groups are new or grow.",
     },
     sourceContextLines: {
       ...whole("lines", 0, 50),

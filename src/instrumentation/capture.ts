@@ -5,6 +5,7 @@ import { trace } from "@opentelemetry/api";
 import type { JsonObject, RawError, Severity } from "../event";
 import { requestContext } from "../processors/extract";
 import { readError, readJson, readProperty } from "../processors/read-error";
+import { redactLabel } from "../processors/redact";
 import { type AddedContext, activeScope, localRoot, requestAttributes, type SpanScope } from "../processors/span-scope";
 import { type Runtime, runtime } from "./runtime";
 
@@ -169,20 +170,23 @@ export const metrics: OperationMetrics = {
       const taken = performance.now() - started;
       millis = taken;
       guarded("metrics.timer", (current) => {
-        current.metrics.recordOperation(plain(name), { kind: "duration", millis: taken });
-        remember(plain(name), taken);
+        const operation = labelOf(current, name);
+        current.metrics.recordOperation(operation, { kind: "duration", millis: taken });
+        remember(operation, taken);
       });
       return taken;
     };
   },
   record(name, value) {
     guarded("metrics.record", (current) => {
-      if (Number.isFinite(value)) current.metrics.recordOperation(plain(name), { kind: "value", value });
+      if (Number.isFinite(value)) current.metrics.recordOperation(labelOf(current, name), { kind: "value", value });
     });
   },
   increment(name, count = 1) {
     guarded("metrics.increment", (current) => {
-      if (Number.isFinite(count) && count >= 0) current.metrics.recordOperation(plain(name), { kind: "event", count });
+      if (Number.isFinite(count) && count >= 0) {
+        current.metrics.recordOperation(labelOf(current, name), { kind: "event", count });
+      }
     });
   },
   getStats() {
@@ -199,6 +203,10 @@ export function expressErrorHandler(): ExpressErrorHandler {
     captureError(error, { handled: false });
     next(error);
   };
+}
+
+function labelOf({ redaction }: Runtime, name: unknown): string {
+  return redactLabel(plain(name), redaction);
 }
 
 const MAX_STATS = 1_000;

@@ -2,9 +2,16 @@
 import { type Debugger, type Runtime, Session } from "node:inspector";
 import { parentPort, workerData } from "node:worker_threads";
 import { scriptFile } from "../processors/stack/script-file";
-import { COUNTERS, type LocalVariablesSetup, STATES, type StoppedCall, type WhyOff } from "./local-variables";
+import {
+  COUNTERS,
+  type LocalVariablesSetup,
+  type Message,
+  STATES,
+  type StoppedCall,
+  type WhyOff,
+} from "./local-variables";
 
-const { mode, counters, hook } = workerData as LocalVariablesSetup; // as local-variables.ts gives it
+const { mode, lookMillis, counters, hook } = workerData as LocalVariablesSetup; // as local-variables.ts gives it
 const session: Session & { connectToMainThread?(): void } = new Session(); // newer than the types' Node
 
 /** The application may stand still for so long in all within a window; a percent of the time. */
@@ -26,8 +33,14 @@ const scripts = new Map<string, string>();
 let windowEnd = 0;
 let spentMillis = 0;
 
+/** What stops, unless the budget is spent. A process that begins knows no group: all are new. */
+let wanted: "none" | "uncaught" | "all" = mode === "novel" ? "all" : mode;
+let isSpent = false;
+let looking: NodeJS.Timeout | undefined;
+
 // This listener also keeps the thread alive. The process ends: Node would wait for a debugger to disconnect, and say so.
-parentPort?.on("message", () => {
+parentPort?.on("message", (message: Message) => {
+  if (message === "look") return look();
   session.disconnect();
   Atomics.store(counters, COUNTERS.state, STATES.off);
 });
@@ -42,12 +55,26 @@ session.post("Debugger.enable", { maxScriptsCacheSize: 0 });
 session.post("Debugger.setBlackboxPatterns", { patterns: ["^node:", "/node_modules/"] });
 // The statement `debugger` does nothing without a debugger, and this is none.
 session.post("Debugger.setBreakpointsActive", { active: false });
-listen(mode, (error) => {
+listen(wanted, (error) => {
   if (error !== null) switchOff("failed");
   else Atomics.store(counters, COUNTERS.state, STATES.on);
 });
+if (mode === "novel") look();
 
-function listen(state: "none" | "uncaught" | "all", done: (error: Error | null) => void = () => {}): void {
+/** For a while: what is new now comes again soon, or is no trouble. */
+function look(): void {
+  want("all");
+  clearTimeout(looking);
+  looking = setTimeout(() => want("none"), lookMillis);
+}
+
+function want(state: typeof wanted): void {
+  if (state === wanted) return;
+  wanted = state;
+  if (!isSpent) listen(wanted);
+}
+
+function listen(state: typeof wanted, done: (error: Error | null) => void = () => {}): void {
   session.post("Debugger.setPauseOnExceptions", { state }, done);
 }
 
@@ -117,10 +144,14 @@ function spend(millis: number): void {
   const before = spentMillis;
   spentMillis += millis;
   if (before >= BUDGET_MILLIS || spentMillis < BUDGET_MILLIS) return;
+  isSpent = true;
   listen("none");
   Atomics.add(counters, COUNTERS.budget, 1);
   parentPort?.postMessage("budget" satisfies WhyOff);
-  setTimeout(() => listen(mode), OFF_MILLIS);
+  setTimeout(() => {
+    isSpent = false;
+    listen(wanted);
+  }, OFF_MILLIS);
 }
 
 function switchOff(why: WhyOff): void {

@@ -5,7 +5,8 @@
  *   throw ─► V8 stops ─► thread: which scopes? ─► here, while stopped: readVariables() ─► kept with the error ─► goes on
  *
  * A throw that stops costs 0.7 ms, one that does not nothing. The thread measures that, and leaves off for a while when the
- * budget is spent; for good when somebody debugs.
+ * budget is spent; for good when somebody debugs. `novel` stops only for a while after something new happened: what is known costs
+ * nothing then.
  */
 import { url } from "node:inspector";
 import { isMainThread, type Worker } from "node:worker_threads";
@@ -15,12 +16,17 @@ import { scriptFile } from "../processors/stack/script-file";
 import type { Telemetry } from "../telemetry";
 import { startOwnThread } from "./own-thread";
 
-/** Which throws stop: those that nothing will catch, as far as V8 can tell, or all. */
-export type LocalVariablesMode = "uncaught" | "all";
+/**
+ * Which throws stop: those that nothing will catch, as far as V8 can tell, all, or all for LOOK_MILLIS after the start and after
+ * each look(). The first error of a group is over when it is known to be new, so its next ones have variables.
+ */
+export type LocalVariablesMode = "uncaught" | "all" | "novel";
 
 export interface LocalVariables {
   /** Of a thrown object. */
   of(thrown: object): readonly CallVariables[] | undefined;
+  /** A group is new, came back or grows. Means nothing to other modes than `novel`. */
+  look(): void;
   counts(): LocalVariablesCounts;
   /** Keeps nothing any more when it returns: for a process that is about to die as well. */
   stop(): void;
@@ -37,6 +43,8 @@ export type WhyOff = "budget" | "debugger" | "failed";
 
 export interface LocalVariablesOptions {
   readonly mode: LocalVariablesMode;
+  /** Default LOOK_MILLIS. */
+  readonly lookMillis?: number;
   /** Node maps stacks itself: their files are not those that V8 runs. */
   readonly isMapped: boolean;
   readonly telemetry: Telemetry;
@@ -46,11 +54,18 @@ export interface LocalVariablesOptions {
 /** What the thread is given. */
 export interface LocalVariablesSetup {
   readonly mode: LocalVariablesMode;
+  readonly lookMillis: number;
   /** The counters below: shared memory. */
   readonly counters: Int32Array;
   /** The global function by which the thread reaches this one. */
   readonly hook: string;
 }
+
+export type Message = "look" | "stop";
+
+export const LOOK_MILLIS = 30_000;
+/** A storm of new groups need not say so each time. */
+const LOOK_AGAIN_MILLIS = 1_000;
 
 export const COUNTERS = {
   state: 0,
@@ -114,7 +129,7 @@ export function startLocalVariables(options: LocalVariablesOptions): LocalVariab
 
   let thread: Worker;
   try {
-    const setup: LocalVariablesSetup = { mode, counters, hook: HOOK };
+    const setup: LocalVariablesSetup = { mode, lookMillis: options.lookMillis ?? LOOK_MILLIS, counters, hook: HOOK };
     thread = startOwnThread("local-variables-thread", setup);
   } catch (error) {
     return refuse(String(error));
@@ -131,9 +146,16 @@ export function startLocalVariables(options: LocalVariablesOptions): LocalVariab
   });
   thread.unref(); // a listener holds the process again
   waitWhile(STATES.starting, MAX_START_MILLIS);
+  let nextLookMillis = 0;
 
   return {
     of: (thrown) => kept.get(thrown),
+    look() {
+      const now = nowMillis();
+      if (mode !== "novel" || now < nextLookMillis) return;
+      nextLookMillis = now + LOOK_AGAIN_MILLIS;
+      thread.postMessage("look" satisfies Message);
+    },
     counts: () => ({
       stops: Atomics.load(counters, COUNTERS.stops),
       stoppedSeconds:
@@ -146,7 +168,7 @@ export function startLocalVariables(options: LocalVariablesOptions): LocalVariab
     }),
     stop() {
       if (Atomics.load(counters, COUNTERS.state) !== STATES.on) return;
-      thread.postMessage("stop");
+      thread.postMessage("stop" satisfies Message);
       waitWhile(STATES.on, MAX_STOP_MILLIS);
       void thread.terminate();
     },

@@ -10,8 +10,9 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worker_threads";
 import { type Config, ConfigError, describeProblems, loadConfig } from "../config";
-import type { ErrorEvent, RawError, RequestRecord, Resource } from "../event";
+import type { ErrorEvent, ErrorExporter, RawError, RequestRecord, Resource } from "../event";
 import { createJournal } from "../exporter/journal";
+import { isSpiking } from "../exporter/notification";
 import type { OtlpLogs } from "../exporter/otlp-logs";
 import { createMetrics, type Metrics, type MetricsSources } from "../exporter/prometheus";
 import { ErrorSpanProcessor, withAdded } from "../processors/error-span-processor";
@@ -97,7 +98,12 @@ function createRuntime(): Runtime {
     telemetry.kept("requests");
   };
   const slowRequests = new SlowRequestSpanProcessor(
-    { service: resource.service, slowMillis: config.requests.slowMillis, routes: config.requests.slowRoutes },
+    {
+      service: resource.service,
+      redaction,
+      slowMillis: config.requests.slowMillis,
+      routes: config.requests.slowRoutes,
+    },
     onRequest,
     () => performance.now(),
   );
@@ -116,6 +122,20 @@ function createRuntime(): Runtime {
     mode === "off"
       ? undefined
       : startLocalVariables({ mode, isMapped: sourceMapsEnabled(), telemetry, nowMillis: () => performance.now() });
+  /** Looks closer when something is new or hot. */
+  const closerLook: ErrorExporter = {
+    name: "closer-look",
+    export(events) {
+      const isHot = events.some(
+        ({ recurrence }) => recurrence.isNew || recurrence.isRegressed || isSpiking(recurrence),
+      );
+      if (isHot) localVariables?.look();
+      return events.map(() => ({ status: "accepted" }));
+    },
+    flushNow() {},
+    forceFlush: async () => {},
+    shutdown: async () => {},
+  };
   const metrics = createMetrics(
     {
       prefix: config.metrics.prefix,
@@ -148,7 +168,9 @@ function createRuntime(): Runtime {
   const pipeline = createPipeline({
     rules: compileRules({ ...config.errors, redaction: config.redaction }),
     frequency: createFrequency(config.errors),
-    exporters: [metrics, journal, logs].filter((exporter) => exporter !== undefined),
+    exporters: [metrics, journal, logs, mode === "novel" ? closerLook : undefined].filter(
+      (exporter) => exporter !== undefined,
+    ),
     telemetry,
     nowMillis: Date.now,
     defer: (deliver) => void setImmediate(deliver),
@@ -175,7 +197,7 @@ function createRuntime(): Runtime {
     errorSpans,
     requestIds: new RequestIdSpanProcessor(newId),
     slowRequests,
-    llmSpans: new LlmSpanProcessor(resource.service, metrics.recordLlm),
+    llmSpans: new LlmSpanProcessor(resource.service, redaction, metrics.recordLlm),
     endpoint,
     lastRequests,
     recordError(thrown, parts, scope) {

@@ -131,7 +131,7 @@ function templateOf({ type, message }: RedactedError | RawCause): string {
 
 /** Two words at least, or one of a script that has no spaces: `timeout` alone is said of too much. */
 function saysSomething(statement: string): boolean {
-  return /[A-Za-z]{2,}[^A-Za-z]{1,64}[A-Za-z]{2,}|[^\0-\x7f]{2}/.test(statement);
+  return /[A-Za-z]{2}[^A-Za-z]{1,64}[A-Za-z]{2}|[^\0-\x7f]{2}/.test(statement);
 }
 
 /** What runs every program: its frames say no more than that one ran. */

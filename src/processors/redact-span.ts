@@ -11,7 +11,7 @@ export function redactSpan(span: ReadableSpan, rules: RedactionRules): ReadableS
   const name = redactText(span.name, rules);
   const status = withSafeMessage(span.status, rules);
   const attributes = safeAttributes(span.attributes, rules);
-  const events = withSafeAttributes(span.events, rules);
+  const events = withSafeNames(withSafeAttributes(span.events, rules), rules);
   const links = withSafeAttributes(span.links, rules);
   const isSafe =
     name === span.name &&
@@ -38,6 +38,15 @@ function withSafeAttributes<T extends { attributes?: Attributes }>(list: T[], ru
   });
   return safe.every((item, index) => item === list[index]) ? list : safe;
 }
+
+/** The same list when all of its members have safe names. */
+function withSafeNames<T extends { name: string }>(list: T[], rules: RedactionRules): T[] {
+  if (list.every(({ name }) => name === EXCEPTION || redactText(name, rules) === name)) return list;
+  return list.map((item) => ({ ...item, name: redactText(item.name, rules) }));
+}
+
+/** What most events are called. */
+const EXCEPTION = "exception";
 
 function safeAttributes(attributes: Attributes, rules: RedactionRules): Attributes {
   return redactAttributes(attributes, rules) as Attributes; // the same values, but for the texts

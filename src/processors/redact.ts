@@ -14,6 +14,7 @@ import type {
   RawCause,
   RawError,
   RedactedError,
+  Resource,
   redacted,
 } from "../event";
 import { REDACTED } from "./assigned-secrets";
@@ -22,6 +23,7 @@ import { detached, memoized } from "./memoized";
 import { hideSecrets } from "./secret-patterns";
 import { compileKeys, type KeyRules, type KeySense, wordsOf } from "./sensitive-keys";
 import { keptStackParts } from "./stack-limits";
+import { hideLiterals } from "./statement-literals";
 
 export interface RedactionOptions {
   /** More keys to hide, matched as words within a key: `customerId` also hides `order.customer_id`. */
@@ -42,6 +44,8 @@ export interface RedactionRules {
   readonly knownKeys: Map<string, KeyPlan>;
   /** hideSecrets() for the frames of a stack, which repeat even more. */
   readonly hideInFrames: (frames: string) => string;
+  /** redactLabel(): few texts, which come again and again. */
+  readonly hideInLabel: (text: string) => string;
 }
 
 /** What to do with a key and its value. */
@@ -50,6 +54,7 @@ export interface KeyPlan {
   readonly name: string;
   readonly hides: KeySense["hides"];
   readonly isUrl: boolean;
+  readonly isStatement: boolean;
 }
 
 export const MAX_TYPE_LENGTH = 256;
@@ -69,10 +74,15 @@ export function compileRedaction(options: RedactionOptions): RedactionRules {
     ...patterns,
     knownKeys: new Map(),
     hideInFrames: memoized((frames) => hideSecrets(frames, patterns), KNOWN_FRAMES),
+    hideInLabel: memoized(
+      (text) => hideSecrets(text.slice(0, MAX_VALUE_LENGTH + LOOKAHEAD), patterns, MAX_VALUE_LENGTH),
+      KNOWN_LABELS,
+    ),
   };
 }
 
 const KNOWN_FRAMES = { maxEntries: 256, maxLength: MAX_MESSAGE_LENGTH };
+const KNOWN_LABELS = { maxEntries: 1_000, maxLength: MAX_KEY_LENGTH };
 
 /**
  * The error without secrets and within limits; the parts of `raw` are not changed. Ids of the event, trace and span are
@@ -125,7 +135,9 @@ export function redact(raw: RawError, rules: RedactionRules): RedactedError {
       operation: value("database", database.operation),
       collection: value("database", database.collection),
       query:
-        database.query === undefined ? undefined : boundedText(pass, "database", database.query, MAX_MESSAGE_LENGTH),
+        database.query === undefined
+          ? undefined
+          : hideLiterals(boundedText(pass, "database", database.query, MAX_MESSAGE_LENGTH)),
       statusCode: value("database", database.statusCode),
       constraint: value("database", database.constraint),
     },
@@ -163,6 +175,24 @@ export function redactText(text: string, rules: RedactionRules): string {
   return hideInStack(text, rules);
 }
 
+/** What others chose and metrics show as a label: a route, a model, an operation. Without secrets, at most MAX_VALUE_LENGTH. */
+export function redactLabel(text: string, rules: RedactionRules): string {
+  return rules.hideInLabel(text);
+}
+
+/** Who sent something, as metrics show it. */
+export function redactResource(resource: Resource, rules: RedactionRules): Resource {
+  const { service, serviceVersion, environment, worker } = resource;
+  const ifGiven = (text: string | undefined): string | undefined =>
+    text === undefined ? undefined : redactLabel(text, rules);
+  return {
+    service: redactLabel(service, rules),
+    serviceVersion: ifGiven(serviceVersion),
+    environment: ifGiven(environment),
+    worker: redactLabel(worker, rules),
+  };
+}
+
 /** A URL, a path with a query, or a query alone. Who logs in and the values of secret parameters are hidden; no limits. */
 export function redactUrl(url: string, rules: RedactionRules): string {
   return hideSecrets(hideParameters(url, rules), rules);
@@ -171,7 +201,10 @@ export function redactUrl(url: string, rules: RedactionRules): string {
 /** Attributes without secrets; the same object when there are none. No limits. */
 export function redactAttributes(attributes: Attributes, rules: RedactionRules): Attributes {
   const keys = Object.keys(attributes);
-  const step: TextStep = (text, plan) => (plan.isUrl ? redactUrl(text, rules) : redactText(text, rules));
+  const step: TextStep = (text, plan) => {
+    if (plan.isUrl) return redactUrl(text, rules);
+    return plan.isStatement ? hideLiterals(redactText(text, rules)) : redactText(text, rules);
+  };
   const isSafe = (key: string): boolean => {
     const plan = planOf(key, rules);
     return plan.name === key && Object.is(safeAttribute(attributes[key], plan, step), attributes[key]);
@@ -276,8 +309,11 @@ function boundedAttributes(pass: Pass, field: string, attributes: Attributes): A
 }
 
 function boundedStep(pass: Pass, field: string): TextStep {
-  return (text, plan) =>
-    plan.isUrl ? boundedUrl(pass, field, text) : boundedText(pass, field, text, MAX_VALUE_LENGTH);
+  return (text, plan) => {
+    if (plan.isUrl) return boundedUrl(pass, field, text);
+    const safe = boundedText(pass, field, text, MAX_VALUE_LENGTH);
+    return plan.isStatement ? hideLiterals(safe) : safe;
+  };
 }
 
 type AttributeList = Extract<AttributeValue, object>;
@@ -378,7 +414,12 @@ function planOf(key: string, rules: RedactionRules): KeyPlan {
   const known = rules.knownKeys.get(key);
   if (known !== undefined) return known;
   const name = hideSecrets(key.slice(0, MAX_KEY_LENGTH + LOOKAHEAD), rules, MAX_KEY_LENGTH);
-  const plan = { name, hides: rules.keys.sense(name).hides, isUrl: isUrlKey(name) };
+  const plan = {
+    name,
+    hides: rules.keys.sense(name).hides,
+    isUrl: isUrlKey(name),
+    isStatement: STATEMENT_KEY.test(name),
+  };
   if (key.length > MAX_KEY_LENGTH) return plan;
   if (rules.knownKeys.size >= MAX_KNOWN_KEYS) rules.knownKeys.clear();
   rules.knownKeys.set(key, plan);
@@ -390,4 +431,6 @@ function isUrlKey(key: string): boolean {
   return /^url\.|^http\.target$/.test(key) || URL_WORDS.has(wordsOf(key).at(-1) ?? "");
 }
 
+/** `db.query.text`, `db.statement`, and `sql` as drivers put it on their errors. */
+const STATEMENT_KEY = /^db\.query\.text$|(?:^|[._])(?:statement|sql)$/;
 const URL_WORDS = new Set(["url", "uri", "href", "referer", "referrer", "location"]);

@@ -97,6 +97,8 @@ const TOKENS: readonly Token[] = [
   ...tokens("AGE-SECRET-KEY-1", /[A-Z0-9]{16,}/y),
   ...tokens("sk-", /[\w-]{16,}/y).map((token) => ({ ...token, startsWord: true })),
   ...tokens("SK", /[a-f0-9]{32}(?![A-Za-z0-9])/y).map((token) => ({ ...token, startsWord: true })), // Twilio
+  // All columns of a row, without their names: PostgreSQL.
+  { prefix: "Failing row contains ", body: /\([\s\S]*?(?=\)\.(?:[\s\\"']|$)|$)/y, keepsPrefix: true },
   ...tokens("slack.com/services/ slack.com/workflows/ slack.com/triggers/", /[\w/-]{8,}/y).map(keepPrefix),
   ...tokens("discord.com/api/webhooks/ discordapp.com/api/webhooks/", /[\w/-]{8,}/y).map(keepPrefix),
 ];

@@ -7,11 +7,14 @@ import { hrTimeToMilliseconds } from "@opentelemetry/core";
 import type { ReadableSpan, Span, SpanProcessor } from "@opentelemetry/sdk-trace-base";
 import type { Attributes, RequestRecord, SlowRoute } from "../event";
 import { httpStatus } from "./extract";
+import { type RedactionRules, redactLabel } from "./redact";
 import { scopeOf } from "./span-scope";
 
 export interface SlowRequestOptions {
   /** Of this process. */
   readonly service: string;
+  /** Routes are labels of metrics. */
+  readonly redaction: RedactionRules;
   /** Milliseconds; a request that takes longer is slow. */
   readonly slowMillis: number;
   /** Thresholds of single routes; the first match wins. */
@@ -63,9 +66,9 @@ export class SlowRequestSpanProcessor implements SpanProcessor {
     if (!this.#close(span)) return;
     const { attributes } = span;
     const method = text(attributes["http.request.method"] ?? attributes["http.method"]);
-    const route = text(attributes["http.route"]) || "unmatched";
+    const template = text(attributes["http.route"]) || "unmatched";
     const durationMillis = hrTimeToMilliseconds(span.duration);
-    const threshold = slowThreshold(this.#options, method, route);
+    const threshold = slowThreshold(this.#options, method, template);
     const slow = durationMillis > threshold;
     if (slow) {
       attributes["request.slow"] = true;
@@ -73,7 +76,8 @@ export class SlowRequestSpanProcessor implements SpanProcessor {
     }
     const isAborted = attributes[CLIENT_ABORTED] === true;
     const statusCode = isAborted ? CLIENT_CLOSED_REQUEST : (httpStatus(attributes) ?? statusOf(span));
-    const { service } = this.#options;
+    const { service, redaction } = this.#options;
+    const route = redactLabel(template, redaction);
     this.#onRequest({ service, method, route, statusCode, durationMillis, slow, traceId: span.spanContext().traceId });
   }
 

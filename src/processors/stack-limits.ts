@@ -33,7 +33,6 @@ export function keptStackParts(stack: string, maxHeader: number): Span[] {
 
 /** Frames of a group of Python's exceptions stand behind a margin. */
 const FRAME = /^[ \t]*(?:\| {1,4})?(?:at |File "|from |#\d|\d+: )/gm;
-const LINE = /(?<=\n)^/gm;
 
 /** From each frame to the next. The last one before a gap is left out: it may be cut. */
 function framesWithin(stack: string, from: number, to: number): Span[] {
@@ -42,9 +41,18 @@ function framesWithin(stack: string, from: number, to: number): Span[] {
     // Rust writes the place of a numbered call on a line of its own.
     return !found.endsWith("at ") || all[at - 1]?.[0].endsWith(": ") !== true;
   });
-  const starts = (recognised.length > 0 ? recognised : [...text.matchAll(LINE)]).map(({ index }) => from + index);
+  const starts = (recognised.length > 0 ? recognised.map(({ index }) => index) : lineStarts(text)).map(
+    (at) => from + at,
+  );
   const ends = to < stack.length ? starts.slice(1) : [...starts.slice(1), to];
   return ends.map((end, index) => ({ from: starts[index] ?? end, to: end }));
+}
+
+/** But for the first. */
+function lineStarts(text: string): number[] {
+  const starts: number[] = [];
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
+  return starts;
 }
 
 function countLines(text: string): number {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { startLocalVariables } from "../../src/instrumentation/local-variables";
+import { createTelemetry } from "../../src/telemetry";
 import { freePort } from "../free-port";
 import { type Ended, eventually, type JournalEvent, runFixture, sum } from "./fixture-app";
 
@@ -71,6 +73,40 @@ test("the process was begun with a debugger: local variables are not begun", asy
   assert.match(stderr, /without local variables: a debugger may attach/);
 });
 
+test("novel: the first error after the start has its variables, and so has one that comes again", async () => {
+  const app = runFixture("variables-app.js", { args: ["serve"], env: { SEISMO_LOCAL_VARIABLES: "novel" } });
+  for (let at = 0; at < 2; at++) await app.fetch("/caught");
+  const { events } = await app.stop();
+  assert.deepEqual(
+    events.map((event) => variablesOf(event)[0]?.["customer"]),
+    [{ name: "Ann" }, { name: "Ann" }],
+  );
+});
+
+test("novel: when nothing new came for a while no error stops, until something new comes", async (context) => {
+  const variables = startLocalVariables({
+    ...{ mode: "novel", lookMillis: 500, isMapped: false, nowMillis: () => performance.now() },
+    telemetry: createTelemetry({}),
+  });
+  assert.ok(variables !== undefined);
+  context.after(() => variables.stop());
+  const isNextKept = (): boolean => {
+    const amount = 7;
+    const error = thrownBy(() => {
+      throw new RangeError(`not ${amount}`);
+    });
+    return variables.of(error) !== undefined;
+  };
+  assert.ok(isNextKept(), "at first all are new");
+  await eventually("the rest", () => !isNextKept() || undefined);
+  const { stops } = variables.counts();
+  for (let at = 0; at < 1_000; at++) assert.ok(!isNextKept());
+  assert.equal(variables.counts().stops, stops);
+  variables.look();
+  await eventually("the next look", () => isNextKept() || undefined);
+  assert.ok(variables.counts().stops > stops);
+});
+
 test("a storm of errors spends the budget, is over soon, and switches variables off", async () => {
   const app = runFixture("variables-app.js", { args: ["serve"], env: { SEISMO_LOCAL_VARIABLES: "all" } });
   await app.line(/(listening)/);
@@ -119,6 +155,15 @@ for (const how of [
     assert.equal(watched.stdout.replace(/\d{4,5}/, ""), bare.stdout.replace(/\d{4,5}/, ""));
     assert.doesNotMatch(watched.stderr, /debugger|seismo: /i);
   });
+}
+
+function thrownBy(run: () => void): Error {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  return assert.fail("nothing was thrown");
 }
 
 function run(how: string, mode: string, nodeArgs: readonly string[] = []): Promise<Ended> {

@@ -26,7 +26,7 @@ for (const { name, text, secret } of CANARIES) {
       open.setAttributes({ "shop.note": text, "shop.list": ["a", text] });
       open.setStatus({ code: SpanStatusCode.ERROR, message: text });
       open.recordException(new Error(text));
-      open.addEvent("note", { text });
+      open.addEvent(text, { text });
       open.addLink({ context: link, attributes: { text } });
     });
     const before = fieldsOf(span);

@@ -11,6 +11,8 @@ import {
   MAX_VALUE_LENGTH,
   redact,
   redactAttributes,
+  redactLabel,
+  redactResource,
   redactText,
   redactUrl,
 } from "../../src/processors/redact";
@@ -70,6 +72,37 @@ test("a secret that the limits cut does not leave by its half", () => {
       }
     }
   }
+});
+
+test("labels of metrics hold no secrets and are bounded", () => {
+  for (const { name, text, secret } of [...CANARIES, ...WORD_CANARIES]) {
+    const resource = { service: text, worker: text, serviceVersion: text, environment: text };
+    const safe = JSON.stringify([redactLabel(text, rules), redactLabel(text, rules), redactResource(resource, rules)]);
+    assert.ok(!safe.includes(JSON.stringify(secret).slice(1, -1)), `${name}: ${safe}`);
+  }
+  assert.equal(redactLabel("/items/:id", rules), "/items/:id");
+  assert.equal(redactLabel("x".repeat(1e6), rules).length, MAX_VALUE_LENGTH);
+});
+
+test("a statement leaves without its values, a row of PostgreSQL without its columns", () => {
+  const query = "INSERT INTO users VALUES ('ann', 'hunter22')";
+  const detail = "Failing row contains (7, ann, :), two\nlines, hunter22).";
+  const safe = redact(
+    raw({
+      message: `null value in column "id"\nDETAIL:  ${detail}\nCONTEXT:  none`,
+      properties: { detail, sql: query },
+      attributes: { "db.query.text": query, "db.statement": query },
+      database: { query },
+    }),
+    rules,
+  );
+  assert.equal(safe.database?.query, "INSERT INTO users VALUES (?, ?)");
+  assert.deepEqual(plain(safe.attributes), {
+    "db.query.text": safe.database.query,
+    "db.statement": safe.database.query,
+  });
+  assert.deepEqual(plain(safe.properties), { detail: "Failing row contains [REDACTED]).", sql: safe.database.query });
+  assert.match(safe.message, /DETAIL: {2}Failing row contains \[REDACTED\]\)\.\nCONTEXT: {2}none$/);
 });
 
 test("what stands under a sensitive key is hidden at any depth", () => {
