@@ -85,7 +85,7 @@ test("novel: the first error after the start has its variables, and so has one t
 
 test("novel: when nothing new came for a while no error stops, until something new comes", async (context) => {
   const variables = startLocalVariables({
-    ...{ mode: "novel", lookMillis: 500, isMapped: false, nowMillis: () => performance.now() },
+    ...{ mode: "novel", lookMillis: 3_000, isMapped: false, nowMillis: () => performance.now() },
     telemetry: createTelemetry({}),
   });
   assert.ok(variables !== undefined);
