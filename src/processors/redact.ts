@@ -44,6 +44,8 @@ export interface RedactionRules {
   readonly knownKeys: Map<string, KeyPlan>;
   /** hideSecrets() for the frames of a stack, which repeat even more. */
   readonly hideInFrames: (frames: string) => string;
+  /** hideLiterals(), for statements with placeholders, which repeat as well. */
+  readonly hideInStatement: (statement: string) => string;
   /** redactLabel(): few texts, which come again and again. */
   readonly hideInLabel: (text: string) => string;
 }
@@ -74,6 +76,7 @@ export function compileRedaction(options: RedactionOptions): RedactionRules {
     ...patterns,
     knownKeys: new Map(),
     hideInFrames: memoized((frames) => hideSecrets(frames, patterns), KNOWN_FRAMES),
+    hideInStatement: memoized(hideLiterals, KNOWN_FRAMES),
     hideInLabel: memoized(
       (text) => hideSecrets(text.slice(0, MAX_VALUE_LENGTH + LOOKAHEAD), patterns, MAX_VALUE_LENGTH),
       KNOWN_LABELS,
@@ -137,7 +140,7 @@ export function redact(raw: RawError, rules: RedactionRules): RedactedError {
       query:
         database.query === undefined
           ? undefined
-          : hideLiterals(boundedText(pass, "database", database.query, MAX_MESSAGE_LENGTH)),
+          : rules.hideInStatement(boundedText(pass, "database", database.query, MAX_MESSAGE_LENGTH)),
       statusCode: value("database", database.statusCode),
       constraint: value("database", database.constraint),
     },
@@ -203,7 +206,7 @@ export function redactAttributes(attributes: Attributes, rules: RedactionRules):
   const keys = Object.keys(attributes);
   const step: TextStep = (text, plan) => {
     if (plan.isUrl) return redactUrl(text, rules);
-    return plan.isStatement ? hideLiterals(redactText(text, rules)) : redactText(text, rules);
+    return plan.isStatement ? rules.hideInStatement(redactText(text, rules)) : redactText(text, rules);
   };
   const isSafe = (key: string): boolean => {
     const plan = planOf(key, rules);
@@ -312,7 +315,7 @@ function boundedStep(pass: Pass, field: string): TextStep {
   return (text, plan) => {
     if (plan.isUrl) return boundedUrl(pass, field, text);
     const safe = boundedText(pass, field, text, MAX_VALUE_LENGTH);
-    return plan.isStatement ? hideLiterals(safe) : safe;
+    return plan.isStatement ? pass.rules.hideInStatement(safe) : safe;
   };
 }
 
