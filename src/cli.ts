@@ -373,4 +373,12 @@ function misused(message: string, usage: string): number {
   return EXIT.misused;
 }
 
-void main(process.argv.slice(2)).then((code) => process.exit(code));
+/** What a slow reader of a pipe has not taken yet would go with the process. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((done) => stream.write("", () => done()));
+}
+
+void main(process.argv.slice(2)).then(async (code) => {
+  await Promise.all([written(process.stdout), written(process.stderr)]);
+  process.exit(code);
+});

@@ -29,6 +29,8 @@ export interface FrameExplainerOptions extends FrameSourceOptions {
    * and they may read for themselves.
    */
   readonly mayWait: boolean;
+  /** False where the heap is so small that reading files and maps could fill it. */
+  readonly mayReadHere: boolean;
 }
 
 export interface SourceExplainer extends FrameExplainer {
@@ -51,7 +53,8 @@ interface Asked {
 }
 
 export function createFrameExplainer(options: FrameExplainerOptions): SourceExplainer {
-  const { telemetry, scripts, nowMillis, lines, redaction, isMapped, startedUnixMillis, mayWait } = options;
+  const { telemetry, scripts, nowMillis, lines, redaction, isMapped, startedUnixMillis, mayWait, mayReadHere } =
+    options;
   const sourceOptions: FrameSourceOptions = { lines, redaction, isMapped, startedUnixMillis };
   // By the list itself: a stack that comes again has the same one (stack.ts).
   const known = new WeakMap<readonly StackFrame[], readonly StackFrame[]>();
@@ -130,6 +133,7 @@ export function createFrameExplainer(options: FrameExplainerOptions): SourceExpl
   }
 
   function prepareNow(stacks: readonly (readonly StackFrame[])[]): void {
+    if (!mayReadHere) return;
     const deadline = nowMillis() + NOW_BUDGET_MILLIS;
     for (const frames of new Set(stacks)) {
       if (!isUnknown(frames)) continue;

@@ -8,7 +8,7 @@
 import type { Cluster } from "node:cluster";
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worker_threads";
+import { getEnvironmentData, isMainThread, resourceLimits, setEnvironmentData } from "node:worker_threads";
 import { type Config, ConfigError, describeProblems, loadConfig } from "../config";
 import type { ErrorEvent, ErrorExporter, RawError, RequestRecord, Resource } from "../event";
 import { createJournal } from "../exporter/journal";
@@ -115,6 +115,7 @@ function createRuntime(): Runtime {
     telemetry,
     scripts: loadedScripts,
     mayWait: isMainThread,
+    mayReadHere: isMainThread || !isSmallHeap(resourceLimits.maxOldGenerationSizeMb),
     nowMillis: () => performance.now(),
   });
   const mode = config.startup.enabled ? config.errors.localVariables : "off";
@@ -314,3 +315,11 @@ function clusterWorkerId(): number | undefined {
   setEnvironmentData(CLUSTER_WORKER, id);
   return id;
 }
+
+/** Of a thread with a limit of its own; 0 and nothing are no limit. */
+function isSmallHeap(megabytes: number | undefined): boolean {
+  return megabytes !== undefined && megabytes > 0 && megabytes < ROOM_TO_READ_MB;
+}
+
+/** Ten are Seismo's and OpenTelemetry's code. */
+const ROOM_TO_READ_MB = 64;

@@ -45,6 +45,7 @@ const TOKEN = new RegExp(
     /--[^\n]*/,
     /\/\*[\s\S]*?(?:\*\/|$)/,
     /[$:@?]\w+/, // placeholders
+    /\[\d+ other arguments\]/, // what OpenTelemetry leaves of a Redis command
     /([A-Za-z_]\w*)/,
     /\d[\w.]*/,
     /[=<>]+/,

@@ -26,6 +26,7 @@ const EXAMPLES: readonly (readonly [statement: string, safe: string])[] = [
   ["VALUES ('O'Brien', 'hunter22')", "VALUES (?"],
   ["VALUES ('C:\\\\', 'hunter22')", "VALUES (?, ?)"],
   ["DO $body$ SELECT 'hunter22' $body$", "DO ?"],
+  ["SET full [1 other arguments]", "SET full [1 other arguments]"],
   ["SELECT 'hunter", "SELECT ?"],
   ["SELECT 'hunter\\", "SELECT ?"],
   ['{"find":"users","filter":{"name":"?"}}', '{"find":"users","filter":{"name":"?"}}'],
