@@ -7,6 +7,7 @@
  *
  * At least once: an answer that got lost, or a crash between the answer and the outbox, sends a notification twice.
  */
+
 import type { Telemetry } from "../telemetry";
 import { backOffMillis, waitFor } from "./back-off";
 import { digestOf, type GroupNotification } from "./notification";
@@ -23,6 +24,7 @@ import {
 import type { NotificationChannel, SendResult } from "./notification-channel";
 import type { Outbox, Taken, Waiting } from "./notification-outbox";
 import { createTally } from "./notification-tally";
+import { createSendingLoop } from "./sending-loop";
 
 export interface DeliveryOptions {
   /** Of this delivery alone; closed with it. */
@@ -79,12 +81,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   const counts = { sent: 0, heldBack: 0, failed: 0 };
   let failures = 0;
 
-  /** Ends pauses: who stops does not wait for a channel that is away. */
-  const stopping = new AbortController();
-  /** Ends whatever is under way. */
-  const stopped = new AbortController();
+  const loop = createSendingLoop();
+  const { stopping, stopped } = loop;
   let wake: (() => void) | undefined;
-  let running: Promise<void> | undefined;
   let saving: NodeJS.Timeout | undefined;
 
   function save(): void {
@@ -161,7 +160,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
   async function send({ notification }: Waiting): Promise<SendResult> {
     try {
-      return await channel.send(notification, stopped.signal);
+      return await channel.send(notification, stopped);
     } catch (error) {
       telemetry.internalError(`notify ${channel.name}`, error);
       return { status: "refused", reason: "internal error" };
@@ -196,8 +195,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       case "retryable":
         failures += 1;
         putOff(next, result.reason);
-        await wait(backOffMillis(failures, result.retryAfterMillis, options.random), stopping.signal);
-        return !stopping.signal.aborted;
+        await wait(backOffMillis(failures, result.retryAfterMillis, options.random), stopping);
+        return !stopping.aborted;
     }
   }
 
@@ -220,13 +219,13 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   }
 
   async function run(): Promise<void> {
-    while (!stopped.signal.aborted) {
+    while (!stopped.aborted) {
       takeDigestWhenDue();
       const [next] = waiting;
       const pause = next === undefined || next.isRepeat ? 0 : pauseNow();
       if (next === undefined || pause > 0) {
-        if (stopping.signal.aborted) return;
-        await (next === undefined ? idle() : wait(pause, stopping.signal));
+        if (stopping.aborted) return;
+        await (next === undefined ? idle() : wait(pause, stopping));
       } else if (!(await deliver(next))) {
         return;
       }
@@ -253,15 +252,12 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     taken: () => taken,
     stats: () => ({ ...counts, waiting: waiting.length, capacity: allowedPerHour(budget, false) }),
     start() {
-      running ??= run().catch((error: unknown) => telemetry.internalError(`notify ${channel.name}`, error));
+      loop.start(() => run().catch((error: unknown) => telemetry.internalError(`notify ${channel.name}`, error)));
     },
     async stop(graceMillis) {
-      stopping.abort();
+      const ended = loop.stop(graceMillis);
       wake?.();
-      const deadline = setTimeout(() => stopped.abort(), graceMillis);
-      await running;
-      clearTimeout(deadline);
-      stopped.abort();
+      await ended;
       if (saving !== undefined) save();
       channel.close();
     },

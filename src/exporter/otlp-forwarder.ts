@@ -10,6 +10,7 @@
  * is refused for good never stands in the way of those behind it. Answers that got lost are asked for again, so a
  * receiver may see a request twice.
  */
+
 import { randomUUID } from "node:crypto";
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { promisify } from "node:util";
@@ -21,6 +22,7 @@ import type { AppendOutcome, DiskQueue } from "./disk-queue";
 import { decodeItem, encodeItem, type ForwardItem, type PendingTags, type StoredItem } from "./forward-record";
 import { createPoster, type OtlpPoster } from "./otlp-post";
 import { outgoingUrlFault } from "./outgoing-address";
+import { createSendingLoop } from "./sending-loop";
 
 export interface ForwarderOptions {
   /** Of this forwarder alone. Whoever opened it closes it, after `stop`. */
@@ -113,12 +115,9 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   const posters = { traces: createPosterFor("traces", options), logs: createPosterFor("logs", options) };
   const writeDeadLetter = createDeadLetters(options);
 
-  /** Ends pauses between attempts: who stops does not wait for a receiver that is away. */
-  const stopping = new AbortController();
-  /** Ends whatever is under way. */
-  const stopped = new AbortController();
+  const loop = createSendingLoop();
+  const { stopping, stopped } = loop;
   let wake: (() => void) | undefined;
-  let running: Promise<void> | undefined;
   let failures = 0;
 
   let retries = 0;
@@ -160,10 +159,10 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   async function hold(item: StoredItem): Promise<void> {
     const age = nowMillis() - item.receivedUnixMillis;
     let left = Math.min(holdMillis, holdMillis - age);
-    while (left > 0 && !stopped.signal.aborted && item.tags.some(({ eventId }) => originOf(eventId) === undefined)) {
+    while (left > 0 && !stopped.aborted && item.tags.some(({ eventId }) => originOf(eventId) === undefined)) {
       const pause = Math.min(left, HOLD_POLL_MILLIS);
       left -= pause;
-      await wait(pause, stopped.signal);
+      await wait(pause, stopped);
     }
   }
 
@@ -199,7 +198,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
         case "retryable":
           if (isGivenUp(item, part, result.reason)) parts.shift();
           await backOff(result.retryAfterMillis);
-          if (stopping.signal.aborted && parts.length > 0) return false;
+          if (stopping.aborted && parts.length > 0) return false;
           break;
         default:
           result satisfies never;
@@ -236,7 +235,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   async function send(item: StoredItem, body: Buffer): ReturnType<OtlpPoster["post"]> {
     const isGzip = options.gzip === true;
     const sent = isGzip ? await compress(body, { level: constants.Z_BEST_SPEED }) : body;
-    return posters[item.signal].post(sent, item.encoding, isGzip, stopped.signal);
+    return posters[item.signal].post(sent, item.encoding, isGzip, stopped);
   }
 
   function halvesOf({ signal, encoding }: StoredItem, body: Buffer): Part[] | undefined {
@@ -250,7 +249,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
 
   async function backOff(retryAfterMillis: number | undefined): Promise<void> {
     failures += 1;
-    await wait(backOffMillis(failures, retryAfterMillis, random), stopping.signal);
+    await wait(backOffMillis(failures, retryAfterMillis, random), stopping);
   }
 
   function warn(signal: OtlpSignal, what: string): void {
@@ -269,7 +268,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     }
     takeOver(record, item);
     await hold(item);
-    return !stopped.signal.aborted && (await deliver(item));
+    return !stopped.aborted && (await deliver(item));
   }
 
   /** `undefined` also when the queue cannot be read just now: no descriptors left, say. */
@@ -284,10 +283,10 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   }
 
   async function run(): Promise<void> {
-    while (!stopped.signal.aborted) {
+    while (!stopped.aborted) {
       const record = oldest();
       if (record === undefined) {
-        if (stopping.signal.aborted) return;
+        if (stopping.aborted) return;
         await committed();
         continue;
       }
@@ -296,8 +295,8 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
         queue.ack();
       } catch (error) {
         telemetry.internalError("forwarder", error);
-        await wait(MIN_BACK_OFF_MILLIS, stopping.signal);
-        if (stopping.signal.aborted) return;
+        await wait(MIN_BACK_OFF_MILLIS, stopping);
+        if (stopping.aborted) return;
       }
     }
   }
@@ -343,15 +342,12 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       retries,
     }),
     start() {
-      running ??= run();
+      loop.start(run);
     },
     async stop(graceMillis) {
-      stopping.abort();
+      const ended = loop.stop(graceMillis);
       wake?.();
-      const deadline = setTimeout(() => stopped.abort(), graceMillis);
-      await running;
-      clearTimeout(deadline);
-      stopped.abort();
+      await ended;
       posters.traces.close();
       posters.logs.close();
     },
