@@ -136,7 +136,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function check(args: readonly string[]): Promise<number> {
-  const given = parse(args, CHECK_OPTIONS, CHECK_USAGE);
+  const given = parse(args, CHECK_OPTIONS, CHECK_USAGE, "file");
   if (typeof given === "number") return given;
   const [file, ...more] = given.positionals;
   if (more.length > 0) return misused("check takes one file", CHECK_USAGE);
@@ -223,7 +223,6 @@ function rules(args: readonly string[]): number {
   const text = { type: "string" } as const;
   const given = parse(args, { thresholds: text, out: text, prefix: text, check: { type: "boolean" } }, RULES_USAGE);
   if (typeof given === "number") return given;
-  if (given.positionals.length > 0) return misused(`unexpected "${given.positionals[0]}"`, RULES_USAGE);
   const monitoring = require("./monitoring/make-rules") as typeof import("./monitoring/make-rules");
   const { thresholds, out, prefix, check: onlyCheck } = given.values;
   const outFile = String(out ?? monitoring.DEFAULT_RULES_FILE);
@@ -256,7 +255,6 @@ async function collect(args: readonly string[]): Promise<number> {
     COLLECT_USAGE,
   );
   if (typeof given === "number") return given;
-  if (given.positionals.length > 0) return misused(`unexpected "${given.positionals[0]}"`, COLLECT_USAGE);
   const typed = Object.keys(COLLECT_OPTIONS).filter((option) => typeof given.values[option] === "string");
   const overrides = new Map(typed.map((option) => [COLLECT_OPTIONS[option] ?? "", option]));
   const { config, problems } = configuration(
@@ -298,7 +296,6 @@ async function runCollector(config: Config): Promise<number> {
 async function fingerprint(args: readonly string[]): Promise<number> {
   const given = parse(args, { config: { type: "string" } }, FINGERPRINT_USAGE);
   if (typeof given === "number") return given;
-  if (given.positionals.length > 0) return misused(`unexpected "${given.positionals[0]}"`, FINGERPRINT_USAGE);
   const file = given.values["config"];
   const { config, problems } = configuration(typeof file === "string" ? { SEISMO_CONFIG: file } : {});
   complain(problems.map((problem) => asTyped(problem, new Map([["SEISMO_CONFIG", "config"]]))));
@@ -314,7 +311,6 @@ async function fingerprint(args: readonly string[]): Promise<number> {
   };
   const rules = compileRules({ ...config.errors, redaction: config.redaction });
   const bad = await fingerprintLines(stdin.setEncoding("utf8"), write, rules);
-  await new Promise((resolve) => stdout.write("", resolve));
   if (bad > 0) process.stderr.write(`seismo: ${bad} ${bad === 1 ? "line was" : "lines were"} no error\n`);
   return bad === 0 ? EXIT.done : EXIT.failed;
 }
@@ -339,6 +335,7 @@ function parse(
   args: readonly string[],
   options: NonNullable<ParseArgsConfig["options"]>,
   usage: string,
+  takes: "nothing" | "file" = "nothing",
 ): Given | number {
   try {
     const given = parseArgs({
@@ -346,9 +343,13 @@ function parse(
       allowPositionals: true,
       options: { ...options, help: { type: "boolean", short: "h" } },
     });
-    if (given.values["help"] !== true) return given;
-    process.stdout.write(usage);
-    return EXIT.done;
+    if (given.values["help"] === true) {
+      process.stdout.write(usage);
+      return EXIT.done;
+    }
+    const [first] = given.positionals;
+    if (takes === "nothing" && first !== undefined) return misused(`unexpected "${first}"`, usage);
+    return given;
   } catch (error) {
     return misused(error instanceof Error ? error.message : String(error), usage);
   }
