@@ -19,18 +19,19 @@ export interface Question {
 }
 export type Answer = ExplainedStack & { readonly id: number };
 
+/**
+ * `beside`: a thread of its own reads, and events wait for it. `here`: in the application's worker threads, which end with the
+ * process and without notice, so that their events must not wait. `never`: where the heap is so small that reading files and
+ * maps could fill it.
+ */
+export type Reading = "beside" | "here" | "never";
+
 export interface FrameExplainerOptions extends FrameSourceOptions {
   readonly telemetry: Telemetry;
   /** Files that the application has loaded: asked for only where Node maps stacks itself. */
   readonly scripts: () => readonly string[];
   readonly nowMillis: () => number;
-  /**
-   * False in the application's worker threads: they end with the process and without notice, so their events must not wait,
-   * and they may read for themselves.
-   */
-  readonly mayWait: boolean;
-  /** False where the heap is so small that reading files and maps could fill it. */
-  readonly mayReadHere: boolean;
+  readonly reading: Reading;
 }
 
 export interface SourceExplainer extends FrameExplainer {
@@ -53,8 +54,7 @@ interface Asked {
 }
 
 export function createFrameExplainer(options: FrameExplainerOptions): SourceExplainer {
-  const { telemetry, scripts, nowMillis, lines, redaction, isMapped, startedUnixMillis, mayWait, mayReadHere } =
-    options;
+  const { telemetry, scripts, nowMillis, lines, redaction, isMapped, startedUnixMillis, reading } = options;
   const sourceOptions: FrameSourceOptions = { lines, redaction, isMapped, startedUnixMillis };
   // By the list itself: a stack that comes again has the same one (stack.ts).
   const known = new WeakMap<readonly StackFrame[], readonly StackFrame[]>();
@@ -133,7 +133,7 @@ export function createFrameExplainer(options: FrameExplainerOptions): SourceExpl
   }
 
   function prepareNow(stacks: readonly (readonly StackFrame[])[]): void {
-    if (!mayReadHere) return;
+    if (reading === "never") return;
     const deadline = nowMillis() + NOW_BUDGET_MILLIS;
     for (const frames of new Set(stacks)) {
       if (!isUnknown(frames)) continue;
@@ -153,7 +153,7 @@ export function createFrameExplainer(options: FrameExplainerOptions): SourceExpl
 
   return {
     prepare(stacks) {
-      if (!mayWait) {
+      if (reading !== "beside") {
         prepareNow(stacks);
         return undefined;
       }

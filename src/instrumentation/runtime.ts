@@ -12,7 +12,6 @@ import { getEnvironmentData, isMainThread, resourceLimits, setEnvironmentData } 
 import { type Config, ConfigError, describeProblems, loadConfig } from "../config";
 import type { ErrorEvent, ErrorExporter, RawError, RequestRecord, Resource } from "../event";
 import { createJournal } from "../exporter/journal";
-import { isSpiking } from "../exporter/notification";
 import type { OtlpLogs } from "../exporter/otlp-logs";
 import { createMetrics, type Metrics, type MetricsSources } from "../exporter/prometheus";
 import { ErrorSpanProcessor, withAdded } from "../processors/error-span-processor";
@@ -29,7 +28,7 @@ import { VERSION } from "../version";
 import { createFrameExplainer } from "./frame-explainer";
 import { createLastRequests, type LastRequests } from "./last-requests";
 import { LlmSpanProcessor } from "./llm-span-processor";
-import { startLocalVariables } from "./local-variables";
+import type { LocalVariables } from "./local-variables";
 import { type MetricsEndpoint, serveMetrics } from "./metrics-endpoint";
 
 export interface Runtime {
@@ -114,29 +113,10 @@ function createRuntime(): Runtime {
     startedUnixMillis: performance.timeOrigin,
     telemetry,
     scripts: loadedScripts,
-    mayWait: isMainThread,
-    mayReadHere: isMainThread || !isSmallHeap(resourceLimits.maxOldGenerationSizeMb),
+    reading: isMainThread ? "beside" : isSmallHeap(resourceLimits.maxOldGenerationSizeMb) ? "never" : "here",
     nowMillis: () => performance.now(),
   });
-  const mode = config.startup.enabled ? config.errors.localVariables : "off";
-  const localVariables =
-    mode === "off"
-      ? undefined
-      : startLocalVariables({ mode, isMapped: sourceMapsEnabled(), telemetry, nowMillis: () => performance.now() });
-  /** Looks closer when something is new or hot. */
-  const closerLook: ErrorExporter = {
-    name: "closer-look",
-    export(events) {
-      const isHot = events.some(
-        ({ recurrence }) => recurrence.isNew || recurrence.isRegressed || isSpiking(recurrence),
-      );
-      if (isHot) localVariables?.look();
-      return events.map(() => ({ status: "accepted" }));
-    },
-    flushNow() {},
-    forceFlush: async () => {},
-    shutdown: async () => {},
-  };
+  const localVariables = startKeepingVariables(config, telemetry);
   const metrics = createMetrics(
     {
       prefix: config.metrics.prefix,
@@ -169,9 +149,7 @@ function createRuntime(): Runtime {
   const pipeline = createPipeline({
     rules: compileRules({ ...config.errors, redaction: config.redaction }),
     frequency: createFrequency(config.errors),
-    exporters: [metrics, journal, logs, mode === "novel" ? closerLook : undefined].filter(
-      (exporter) => exporter !== undefined,
-    ),
+    exporters: [metrics, journal, logs, localVariables?.closerLook].filter((exporter) => exporter !== undefined),
     telemetry,
     nowMillis: Date.now,
     defer: (deliver) => void setImmediate(deliver),
@@ -251,6 +229,21 @@ function loadedScripts(): readonly string[] {
   return [...(entry === undefined ? [] : [entry]), ...Object.keys(require.cache)].filter(
     (path) => scriptFile(path).inApp,
   );
+}
+
+/** Undefined where they are not asked for, or cannot be had. Its modules are loaded only here. */
+function startKeepingVariables(
+  config: Config,
+  telemetry: Telemetry,
+): (LocalVariables & { readonly closerLook?: ErrorExporter }) | undefined {
+  const mode = config.startup.enabled ? config.errors.localVariables : "off";
+  if (mode === "off") return undefined;
+  const { startLocalVariables } = require("./local-variables") as typeof import("./local-variables");
+  const nowMillis = (): number => performance.now();
+  const started = startLocalVariables({ mode, isMapped: sourceMapsEnabled(), telemetry, nowMillis });
+  if (started === undefined || mode !== "novel") return started;
+  const { createCloserLook } = require("./closer-look") as typeof import("./closer-look");
+  return { ...started, closerLook: createCloserLook(started) };
 }
 
 /** Undefined where nobody said where to. */
