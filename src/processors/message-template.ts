@@ -115,7 +115,7 @@ export function messageTemplate(message: string): string {
 
       const isWord = !(flags & (DIGIT | SLASH | AT | URL_MARK));
       const sign = signBefore(text, at);
-      if (isWord && sign !== 0 && isValueHere(text, word, at, stop, pairEnd)) replace(at, stop, "<value>");
+      if (isWord && sign !== 0 && isValueHere(text, word, sign, at, stop, pairEnd)) replace(at, stop, "<value>");
       else if (isWord && mayBeName(text, word, at) && isNameHere(at, stop)) replace(at, stop, "<name>");
       else if (!isWord || flags & (DOT | COLON)) {
         const token = text.slice(at, stop);
@@ -280,8 +280,7 @@ function signBefore(text: string, at: number): number {
 }
 
 /** A word behind `=`, or behind `:` among other pairs; a literal of JSON. */
-function isValueHere(text: string, word: LastWord, at: number, stop: number, pairEnd: number): boolean {
-  const sign = signBefore(text, at);
+function isValueHere(text: string, word: LastWord, sign: number, at: number, stop: number, pairEnd: number): boolean {
   if (sign === JSON_SIGN) return LITERALS.has(text.slice(at, stop));
   if (sign === EQUALS_SIGN) {
     // `a=b` and `a = b`; in `a= b=c` the value of `a` is empty.
