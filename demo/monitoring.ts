@@ -35,9 +35,9 @@ export interface Targets {
   readonly collectors: readonly string[];
 }
 
-const PROMETHEUS = ["prometheus"];
+export const PROMETHEUS = ["prometheus"];
 /** Debian has it under another name. */
-const ALERTMANAGER = ["alertmanager", "prometheus-alertmanager"];
+export const ALERTMANAGER = ["alertmanager", "prometheus-alertmanager"];
 /** Long enough for a scrape on a machine that has much to do. */
 const INTERVAL = "2s";
 
@@ -101,7 +101,8 @@ function house(): string {
   return dirname(require.resolve("seismo/package.json"));
 }
 
-function installed(names: readonly string[]): string | undefined {
+/** The first of these programs that this machine has. */
+export function installed(names: readonly string[]): string | undefined {
   return names.find((name) => spawnSync(name, ["--version"], { stdio: "ignore" }).status === 0);
 }
 

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { test } from "node:test";
-import { startAlerting, startScraping } from "../demo/monitoring";
+import { ALERTMANAGER, installed, PROMETHEUS, startAlerting, startScraping } from "../demo/monitoring";
 import { startDemo } from "../demo/start-demo";
 import { type DashboardQuery, readDashboardQueries } from "../src/monitoring/dashboard-queries";
 import { cannotRunHere } from "./cannot-run-here";
@@ -22,7 +22,7 @@ interface Series {
 }
 
 test("the demo's failures are in Prometheus, on every panel of the dashboards, and in Slack and mail", async (t) => {
-  if (!has("prometheus") || !hasAlertmanager()) return cannotRunHere(t, LACKING);
+  if (!installed(PROMETHEUS) || !installed(ALERTMANAGER)) return cannotRunHere(t, LACKING);
   execFileSync("promtool", ["check", "config", "prometheus.yml"]);
   const demo = await startDemo();
   try {
@@ -115,7 +115,7 @@ test("the demo's failures are in Prometheus, on every panel of the dashboards, a
 });
 
 test("a critical error reaches Slack and e-mail, and both hear when it is over", { timeout: 230_000 }, async (t) => {
-  if (!has("prometheus") || !hasAlertmanager()) return cannotRunHere(t, LACKING);
+  if (!installed(PROMETHEUS) || !installed(ALERTMANAGER)) return cannotRunHere(t, LACKING);
   const service = 'lab "7" {{ .Nothing }} <b>';
   const port = await freePort();
   const start = () =>
@@ -190,12 +190,4 @@ async function api(url: string, path: string): Promise<unknown> {
   const { data, error }: { readonly data?: unknown; readonly error?: string } = JSON.parse(await response.text());
   assert.equal(error, undefined, path);
   return data;
-}
-
-function hasAlertmanager(): boolean {
-  return has("alertmanager") || has("prometheus-alertmanager");
-}
-
-function has(program: string): boolean {
-  return spawnSync(program, ["--version"], { stdio: "ignore" }).status === 0;
 }

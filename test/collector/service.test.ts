@@ -61,17 +61,9 @@ function originsOf(errors: readonly JournalRecord[]): readonly unknown[] {
 /** Source lines stay where the source is: they are found out when the event has left already. */
 function carried(event: JournalRecord | JournalEvent | undefined): unknown {
   const fields = Object.entries(event ?? {}).filter(([field]) => !NOT_CARRIED.includes(field));
-  const withoutLines = (frame: object): object => ({ ...frame, context: undefined });
-  return JSON.parse(
-    JSON.stringify(
-      Object.fromEntries(
-        fields.map(([field, value]) => [
-          field,
-          field === "stack" && Array.isArray(value) ? value.map(withoutLines) : value,
-        ]),
-      ),
-    ),
-  );
+  const { stack, ...others } = Object.fromEntries(fields);
+  assert.ok(Array.isArray(stack));
+  return { ...others, stack: stack.map(({ context: _, ...frame }) => frame) };
 }
 
 async function isBalanced(collector: RunningCollector): Promise<void> {
