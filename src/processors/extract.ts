@@ -31,7 +31,7 @@ import {
   type SpanRecord,
 } from "../event";
 import { errorType, type ReadError, readError } from "./read-error";
-import { type ToldError, toldErrors } from "./stack";
+import type { ToldError } from "./stack";
 import { headerName } from "./stack/v8";
 
 /** Exceptions taken from one span; the SDK itself keeps 128. */
@@ -150,6 +150,8 @@ function completed(exception: RecordedException, span: SpanRecord): RecordedExce
  */
 function fromTexts(exception: RecordedException): ReadError {
   const { type, message, stack } = exception;
+  // Where errors are live, other languages' traces are hardly ever met: what reads them is loaded for the first.
+  const { toldErrors } = require("./stack") as typeof import("./stack");
   const told = toldErrors(stack);
   if (told.length > 0) return fromTold(exception, told);
   const name = headerName(stack) ?? "";
