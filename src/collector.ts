@@ -8,11 +8,13 @@
  *   POST /api/report-error┘                └─► queue ─► forwarder ─► OTLP downstream
  */
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import { parseKeyPairsIntoRecord } from "@opentelemetry/core";
 import { createHeldEvents } from "./collector/held-events";
 import { createIngest } from "./collector/ingest";
 import { createMemoryGuard } from "./collector/memory-guard";
 import { type Notifications, openNotifications } from "./collector/notifications";
+import { createStats } from "./collector/stats";
 import type { Config } from "./config";
 import type { EventSummary, Resource } from "./event";
 import { openDiskQueue } from "./exporter/disk-queue";
@@ -87,10 +89,7 @@ export function createCollector(config: Config): Collector {
     {
       telemetry,
       collector: () => ({ refused: refusedBy(doors), undecided: judge.undecided }),
-      queues: () => [
-        ...(forwarding === undefined ? [] : [queueOf(forwarding.forwarder)]),
-        ...(notifications?.notifier.queues() ?? []),
-      ],
+      queues,
       notifications: () => notifications?.notifier.counts() ?? [],
       waiting: () => [
         { signal: "errors", count: held.waiting() },
@@ -102,11 +101,28 @@ export function createCollector(config: Config): Collector {
     ...{ judge, journal, metrics, telemetry, monotonicMillis: () => performance.now() },
     onRoot: (event) => notifications?.notifier.counted(event),
   });
+  const stats = createStats({
+    telemetry,
+    theme: config.page.theme,
+    queues,
+    store: () => undefined,
+    live: () => ({ clients: 0, max_clients: 0 }),
+    waitingErrors: held.waiting,
+    nowMillis: Date.now,
+    monotonicMillis: () => performance.now(),
+  });
   let forwarding: Forwarding | undefined;
   let notifications: Notifications | undefined;
   const doors: OtlpServer[] = [];
   const ready = new Set<string>();
   const stopping: ((graceMillis: number) => Promise<void>)[] = [];
+
+  function queues(): readonly { exporter: string; length: number; capacity: number }[] {
+    return [
+      ...(forwarding === undefined ? [] : [queueOf(forwarding.forwarder)]),
+      ...(notifications?.notifier.queues() ?? []),
+    ];
+  }
 
   /** What the predecessor had written and not counted is counted now, as roots: who could tell more is gone. */
   function takeOver(): void {
@@ -153,6 +169,8 @@ export function createCollector(config: Config): Collector {
       clearInterval(decisions);
       held.decideAll();
     });
+    const seconds = setInterval(stats.tick, 1_000);
+    stopping.push(async () => clearInterval(seconds));
     const ingest = createIngest({
       rules,
       frequency,
@@ -177,6 +195,9 @@ export function createCollector(config: Config): Collector {
       allowedOrigins: server.allowedOrigins,
       render: async (format) => renderExposition([...metrics.snapshot(), ...(await metrics.defaultFamilies())], format),
       readiness: () => readiness(ready),
+      stats: stats.read,
+      queries: undefined,
+      page: { folder: join(__dirname, "web"), theme: config.page.theme, soundsFolder: config.page.soundsPath },
       onReport: ingest.acceptReport,
       newId,
       nowMillis: Date.now,

@@ -25,7 +25,7 @@ import { readLogsJson, readTracesJson } from "../receiver/otlp-json";
 import { readLogsProtobuf, readTracesProtobuf } from "../receiver/otlp-protobuf";
 import type { OtlpAnswer, OtlpRequest } from "../receiver/otlp-response";
 import type { LogReadOptions, TraceReadOptions } from "../receiver/otlp-selection";
-import type { ReportOutcome } from "../server/routes";
+import type { ReportOutcome } from "../server/report-routes";
 import type { DropReason, Signal, Telemetry } from "../telemetry";
 import type { HeldEvents } from "./held-events";
 

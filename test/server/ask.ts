@@ -5,10 +5,27 @@ import { connect } from "node:net";
 import type { TestContext } from "node:test";
 import type { RawError } from "../../src/event";
 import { type ApiServer, type ApiServerOptions, createApiServer } from "../../src/server/api-server";
+import type { StatsData } from "../../src/server/stats";
 import { createTelemetry, type Telemetry } from "../../src/telemetry";
 
 export const NOW = Date.UTC(2026, 10, 25, 12);
 export const FINGERPRINT = "00112233445566aa";
+
+export const NO_PAGE: ApiServerOptions["page"] = { folder: undefined, theme: "system", soundsFolder: undefined };
+export const STATS: StatsData = {
+  timestamp: new Date(NOW).toISOString(),
+  version: "1.2.3",
+  started_at: new Date(NOW - 60_000).toISOString(),
+  uptime_seconds: 60,
+  memory: { rss_bytes: 90_000_000, heap_used_bytes: 30_000_000, heap_limit_bytes: 4_000_000_000 },
+  signals: { errors: { received: 3, kept: 2, forwarded: 0, dropped: 1, dropped_by_reason: { duplicate: 1 } } },
+  rates: { errors: 0.3 },
+  waiting_errors: 0,
+  queues: [],
+  store: { status: "off", message: null, lag_bytes: null, file_bytes: null },
+  live: { clients: 0, max_clients: 1_000 },
+  theme: "system",
+};
 
 export interface Served {
   readonly port: number;
@@ -29,6 +46,9 @@ export async function serve(context: TestContext, options: Partial<ApiServerOpti
       yield "a 1\n";
     },
     readiness: () => [],
+    stats: () => STATS,
+    queries: undefined,
+    page: NO_PAGE,
     newId: () => `id-${++ids}`,
     nowMillis: () => NOW,
     telemetry,
