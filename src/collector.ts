@@ -34,6 +34,8 @@ import { createOtlpServer, type OtlpServer } from "./receiver/otlp-server";
 import { addAttributes as tagJson } from "./receiver/tag-json";
 import { addAttributes as tagProtobuf } from "./receiver/tag-protobuf";
 import { createApiServer } from "./server/api-server";
+import { createLiveFeed } from "./server/live-feed";
+import { MAX_LIVE_CLIENTS } from "./server/live-socket";
 import type { Readiness } from "./server/routes";
 import { createLogWriter, createTelemetry, type Telemetry } from "./telemetry";
 import { VERSION } from "./version";
@@ -97,19 +99,22 @@ export function createCollector(config: Config): Collector {
       ],
     },
   );
+  const monotonicMillis = (): number => performance.now();
+  const live = createLiveFeed(monotonicMillis);
   const held = createHeldEvents({
-    ...{ judge, journal, metrics, telemetry, monotonicMillis: () => performance.now() },
+    ...{ judge, journal, metrics, telemetry, monotonicMillis },
     onRoot: (event) => notifications?.notifier.counted(event),
+    onJudged: live.judged,
   });
   const stats = createStats({
     telemetry,
     theme: config.page.theme,
     queues,
     store: () => undefined,
-    live: () => ({ clients: 0, max_clients: 0 }),
+    live: () => ({ clients: live.stats().clients, max_clients: MAX_LIVE_CLIENTS }),
     waitingErrors: held.waiting,
     nowMillis: Date.now,
-    monotonicMillis: () => performance.now(),
+    monotonicMillis,
   });
   let forwarding: Forwarding | undefined;
   let notifications: Notifications | undefined;
@@ -180,10 +185,11 @@ export function createCollector(config: Config): Collector {
       forwarder: forwarding?.forwarder,
       held,
       notifier: notifications?.notifier,
+      live,
       metrics,
       telemetry,
       syncs: config.journal.sync === "always",
-      isMemoryTight: createMemoryGuard(() => performance.now()),
+      isMemoryTight: createMemoryGuard(monotonicMillis),
       newId,
       nowMillis: Date.now,
     });
@@ -197,6 +203,7 @@ export function createCollector(config: Config): Collector {
       readiness: () => readiness(ready),
       stats: stats.read,
       queries: undefined,
+      live,
       page: { folder: join(__dirname, "web"), theme: config.page.theme, soundsFolder: config.page.soundsPath },
       onReport: ingest.acceptReport,
       newId,

@@ -7,6 +7,7 @@ import { gunzipSync } from "node:zlib";
 import { Counter, Registry } from "prom-client";
 import { renderExposition } from "../../src/exporter/exposition";
 import { type ApiServerOptions, createApiServer } from "../../src/server/api-server";
+import { createLiveFeed } from "../../src/server/live-feed";
 import type { ReportOutcome } from "../../src/server/report-routes";
 import { createTelemetry } from "../../src/telemetry";
 import { errorEvent, metricsWith } from "../exporter/error-event";
@@ -372,6 +373,7 @@ function quietOptions(port: number): ApiServerOptions {
     stats: () => STATS,
     queries: undefined,
     page: NO_PAGE,
+    live: createLiveFeed(() => 0),
     onReport: async () => ({ status: "ignored" }),
     newId: () => "id",
     nowMillis: () => 0,

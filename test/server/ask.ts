@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import type { TestContext } from "node:test";
 import type { RawError } from "../../src/event";
 import { type ApiServer, type ApiServerOptions, createApiServer } from "../../src/server/api-server";
+import { createLiveFeed, type LiveHub } from "../../src/server/live-feed";
 import type { StatsData } from "../../src/server/stats";
 import { createTelemetry, type Telemetry } from "../../src/telemetry";
 
@@ -33,11 +34,13 @@ export interface Served {
   /** What reached the collector behind the server. */
   readonly reports: readonly RawError[];
   readonly telemetry: Telemetry;
+  readonly live: LiveHub;
 }
 
 export async function serve(context: TestContext, options: Partial<ApiServerOptions> = {}): Promise<Served> {
   const reports: RawError[] = [];
   const telemetry = createTelemetry();
+  const live = createLiveFeed(() => performance.now());
   let ids = 0;
   const server = createApiServer({
     host: "127.0.0.1",
@@ -49,6 +52,7 @@ export async function serve(context: TestContext, options: Partial<ApiServerOpti
     stats: () => STATS,
     queries: undefined,
     page: NO_PAGE,
+    live,
     newId: () => `id-${++ids}`,
     nowMillis: () => NOW,
     telemetry,
@@ -61,7 +65,7 @@ export async function serve(context: TestContext, options: Partial<ApiServerOpti
   context.after(() => server.stop(0));
   const status = await server.start();
   assert.equal(status.status, "listening");
-  return { port: status.status === "listening" ? status.port : 0, server, reports, telemetry };
+  return { port: status.status === "listening" ? status.port : 0, server, reports, telemetry, live };
 }
 
 export interface Question {
