@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { Banner } from "./parts/banner";
-import { Header } from "./parts/header";
+import { Header, ServiceChoice } from "./parts/header";
 import { Tabs } from "./parts/tabs";
 import { TokenForm } from "./parts/token-form";
 import { announcement } from "./state/announcements";
@@ -40,9 +40,9 @@ export function App(): JSX.Element {
   }, [view]);
   return (
     <>
-      <a class="skip" href="#view" onClick={skipToView}>
+      <button type="button" class="skip" onClick={() => document.getElementById("view")?.focus()}>
         Skip to the view
-      </a>
+      </button>
       <Header>
         <Tabs />
       </Header>
@@ -50,6 +50,9 @@ export function App(): JSX.Element {
         <Banner />
         <div id="view" tabIndex={-1} role="tabpanel" aria-labelledby={`tab-${view}`}>
           <h1 class="unseen">{VIEW_TITLES[view]}</h1>
+          <div class="on-narrow">
+            <ServiceChoice />
+          </div>
           {isLocked.value ? <TokenForm /> : <View key={view} />}
         </div>
       </main>
@@ -60,10 +63,4 @@ export function App(): JSX.Element {
       </p>
     </>
   );
-}
-
-/** By hand: the URL is the page's place. */
-function skipToView(event: MouseEvent): void {
-  event.preventDefault();
-  document.getElementById("view")?.focus();
 }

@@ -16,6 +16,8 @@ export function Dialog({ title, onClose, children, ...rest }: DialogProps): JSX.
   useEffect(() => {
     const before = document.activeElement;
     dialog.current?.showModal();
+    // Who listens hears first what this is.
+    document.getElementById(id)?.focus();
     return () => {
       if (before instanceof HTMLElement) before.focus();
     };
@@ -36,7 +38,9 @@ export function Dialog({ title, onClose, children, ...rest }: DialogProps): JSX.
     >
       <div class="dialog-inside">
         <header class="dialog-head">
-          <h2 id={id}>{title}</h2>
+          <h2 id={id} tabIndex={-1}>
+            {title}
+          </h2>
           <button type="button" class="icon-button" aria-label="Close" title="Close" onClick={onClose}>
             <Icon name="close" />
           </button>

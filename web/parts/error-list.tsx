@@ -15,7 +15,6 @@ export interface ErrorListProps {
 
 export function ErrorList({ rows, label }: ErrorListProps): JSX.Element {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveElementInteractions: the keys move the focus between the links within
     <ol class="errors" aria-label={label} onKeyDown={moveByArrows}>
       {rows.map((row) => (
         <li key={row.id}>
@@ -29,14 +28,26 @@ export function ErrorList({ rows, label }: ErrorListProps): JSX.Element {
 function ErrorItem({ row }: { readonly row: ErrorRow }): JSX.Element {
   const where = [row.method, row.route].filter((text) => text !== null).join(" ");
   return (
-    <Link class={`error ${row.origin}`} to={{ ...place.value, error: row.id, pattern: "" }} data-row data-id={row.id}>
+    <Link
+      class={`error-row ${row.origin}`}
+      to={{ ...place.value, error: row.id, pattern: "" }}
+      data-row
+      data-id={row.id}
+    >
       <SeverityMark severity={row.severity} />
       <span class="error-title">
         <Line text={row.title} max={160} />
         <Marks row={row} />
       </span>
       <span class="error-message">
-        <Line text={row.message} />
+        <Line text={row.error_category} max={60} />
+        {/* Most titles say the message already. */}
+        {!row.title.includes(row.message) && (
+          <>
+            {" · "}
+            <Line text={row.message} />
+          </>
+        )}
       </span>
       <span class="error-where">
         <Line text={row.service} max={60} />

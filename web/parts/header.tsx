@@ -1,7 +1,7 @@
 /** The head of the page: its name, the views, and the controls that hold for all of them. */
 import type { ComponentChildren, JSX } from "preact";
 import { TIME_RANGES, type TimeRange } from "../../src/store/answers";
-import { errors, waitingErrors } from "../state/errors";
+import { errors, knownServices, waitingErrors } from "../state/errors";
 import { narrow, place } from "../state/navigation";
 import { feed } from "../state/page";
 import { HOME, placeIn } from "../state/place";
@@ -9,6 +9,8 @@ import { refreshNow } from "../state/refresh";
 import { change, settings, theme } from "../state/settings";
 import { count } from "../text/numbers";
 import { clock, lastHours } from "../text/times";
+import { oneLine } from "../text/visible-text";
+import { Choice } from "./choice";
 import { Controls } from "./controls";
 import { Icon, Mark } from "./icon";
 import { Link } from "./link";
@@ -22,6 +24,7 @@ export function Header({ children }: { readonly children: ComponentChildren }): 
       </Link>
       {children}
       <div class="head-controls">
+        <ServiceChoice />
         <RangeChoice />
         <Liveness />
         <MuteButton />
@@ -31,6 +34,26 @@ export function Header({ children }: { readonly children: ComponentChildren }): 
     </header>
   );
 }
+
+/** Where there is only one, there is nothing to choose. */
+export function ServiceChoice(): JSX.Element | null {
+  const { service } = place.value;
+  const names =
+    knownServices.value.includes(service) || service === "" ? knownServices.value : [service, ...knownServices.value];
+  if (names.length < 2 && service === "") return null;
+  return (
+    <div class="service-choice">
+      <Choice
+        label="Service"
+        value={service}
+        options={[["", "All services"], ...names.map((name) => [name, oneLine(name, MAX_NAME_CHARS)] as const)]}
+        onChoose={(chosen) => narrow({ service: chosen })}
+      />
+    </div>
+  );
+}
+
+const MAX_NAME_CHARS = 40;
 
 const RANGE_NAMES: Readonly<Record<TimeRange, string>> = { 1: "1h", 6: "6h", 24: "24h", 168: "7d" };
 

@@ -3,7 +3,8 @@ export function moveByArrows(event: KeyboardEvent & { readonly currentTarget: Ev
   const { currentTarget, key } = event;
   if (!(currentTarget instanceof HTMLElement)) return;
   const rows = [...currentTarget.querySelectorAll<HTMLElement>("[data-row]")];
-  const at = rows.findIndex((row) => row === document.activeElement);
+  const active = document.activeElement;
+  const at = active instanceof HTMLElement ? rows.indexOf(active) : -1;
   const target = at === -1 ? undefined : rows[nextIndex(key, at, rows.length)];
   if (target === undefined) return;
   event.preventDefault();

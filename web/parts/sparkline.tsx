@@ -21,7 +21,6 @@ export function Sparkline({
         const height = value === 0 ? 1 : Math.max(2, (value / highest) * HEIGHT);
         return (
           <rect
-            // biome-ignore lint/suspicious/noArrayIndexKey: a bar is its place
             key={index}
             class={value === 0 ? "none" : ""}
             x={index * STEP}

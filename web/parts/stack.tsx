@@ -14,7 +14,6 @@ export function Stack({ frames }: { readonly frames: readonly JsonObject[] }): J
   return (
     <ol class="stack">
       {frames.map((frame, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: a frame is its place in the stack
         <li key={index}>
           <Frame frame={frame} isOpen={index === firstOpen} />
         </li>

@@ -12,7 +12,7 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 
 export function announceErrors(rows: readonly ErrorRow[]): void {
   gathered = [...gathered, ...rows].slice(-MAX_GATHERED);
-  timer ??= setTimeout(say, Math.max(1_000, latest + QUIET_MILLIS - Date.now()));
+  if (timer === undefined) timer = setTimeout(say, Math.max(1_000, latest + QUIET_MILLIS - Date.now()));
 }
 
 /** What somebody has just done, at once. */

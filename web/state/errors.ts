@@ -24,6 +24,10 @@ export const errors: ReadonlySignal<Errors> = state;
 const waiting = signal(0);
 export const waitingErrors: ReadonlySignal<number> = waiting;
 
+const services = signal<readonly string[]>([]);
+/** All that had errors since the page was opened. */
+export const knownServices: ReadonlySignal<readonly string[]> = services;
+
 /** The latest from the feed, of every service, the newest last: what an answer of the store may not have yet. */
 let recent: { readonly row: ErrorRow; readonly at: number }[] = [];
 let judged: readonly JudgedError[] = [];
@@ -69,6 +73,7 @@ export function followErrors(): void {
         return;
       }
       waiting.value = 0;
+      noteServices(Object.keys(answer.data.error_distribution.by_service));
       state.value = {
         data: withWhatIsNewer(answer.data, askedAt),
         problem: undefined,
@@ -88,6 +93,12 @@ function withWhatIsNewer(data: ErrorsData, askedAt: number): ErrorsData {
   return withJudgements(withErrors(data, ofService(unseen)), judged);
 }
 
+function noteServices(names: readonly string[]): void {
+  const all = new Set([...services.peek(), ...names.filter((name) => name !== "other")]);
+  if (all.size > services.peek().length) services.value = [...all].sort().slice(0, MAX_SERVICES);
+}
+
+const MAX_SERVICES = 200;
 const STORE_LAG_MILLIS = 5_000;
 
 function ofService(rows: readonly ErrorRow[]): readonly ErrorRow[] {

@@ -35,7 +35,9 @@ export function createLiveFeed({ onErrors, onJudgements, onGap }: LiveFeedOption
   let socket: WebSocket | undefined;
   let failures = 0;
   let retry: ReturnType<typeof setTimeout> | undefined;
-  let lastSeq: number | undefined;
+  /** By topic: each counts for itself. */
+  const lastSeqs = new Map<Topic, number>();
+  let heartbeat: ReturnType<typeof setInterval> | undefined;
 
   let errors: ErrorRow[] = [];
   let judged: JudgedError[] = [];
@@ -61,41 +63,66 @@ export function createLiveFeed({ onErrors, onJudgements, onGap }: LiveFeedOption
     if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
   };
 
+  /** Counts on; tells of a gap. */
+  const follow = (topic: Topic, seq: unknown): void => {
+    if (typeof seq !== "number") return;
+    const last = lastSeqs.get(topic);
+    lastSeqs.set(topic, seq);
+    if (last !== undefined && seq > last + 1) onGap();
+  };
+
   const receive = (text: unknown): void => {
     const message = parsed(text);
     if (message === undefined) return;
     heardAt.value = Date.now();
-    if (typeof message["seq"] === "number") {
-      if (lastSeq !== undefined && message["seq"] > lastSeq + 1) onGap();
-      lastSeq = message["seq"];
-    }
+    const { type, seq } = message;
     const data = isObject(message["data"]) ? message["data"] : {};
-    switch (message["type"]) {
+    // The shapes below are those of src/store/answers.ts, from the collector that this page came from.
+    switch (type) {
+      case "subscribed":
+        if (isTopic(message["topic"]) && typeof seq === "number") lastSeqs.set(message["topic"], seq);
+        break;
       case "error_visualization_update": {
-        // One, or several that came within one sending; the shapes are those of src/store/answers.ts.
+        follow("error_visualization", seq);
+        // One, or several that came within one sending.
         const rows = Array.isArray(data["errors"]) ? data["errors"] : [data["error"]];
         errors = [...errors, ...(rows.filter(isObject) as unknown as ErrorRow[])].slice(-MAX_QUEUED);
-        return schedule();
+        if (Number(data["skipped"]) > 0) onGap();
+        schedule();
+        break;
       }
       case "error_visualization_judged":
-        if (Array.isArray(data["changed"]))
+        follow("error_visualization", seq);
+        if (Array.isArray(data["changed"])) {
           judged.push(...(data["changed"].filter(isObject) as unknown as JudgedError[]));
-        return schedule();
+        }
+        schedule();
+        break;
       case "logs_update":
+        follow("logs", seq);
         if (Array.isArray(data["logs"])) {
           logs = [...logs, ...(data["logs"].filter(isObject) as unknown as LogRow[])].slice(-MAX_QUEUED);
         }
-        return schedule();
+        schedule();
+        break;
       case "resync":
-        return onGap();
+        lastSeqs.clear();
+        onGap();
+        break;
     }
+  };
+
+  /** A connection may be cut without a word, by a laptop that slept or a network that changed. */
+  const beat = (): void => {
+    if (Date.now() - (heardAt.peek() ?? 0) > 2.5 * HEARTBEAT_MILLIS) socket?.close();
+    else send({ type: "ping" });
   };
 
   const connect = (): void => {
     clearTimeout(retry);
     retry = undefined;
     if (socket !== undefined && socket.readyState <= WebSocket.OPEN) return;
-    lastSeq = undefined;
+    lastSeqs.clear();
     const opened = new WebSocket(`${location.origin.replace(/^http/, "ws")}/ws/error-visualization`);
     socket = opened;
     opened.onopen = () => {
@@ -105,10 +132,13 @@ export function createLiveFeed({ onErrors, onJudgements, onGap }: LiveFeedOption
       failures = 0;
       heardAt.value = Date.now();
       connection.value = "live";
+      clearInterval(heartbeat);
+      heartbeat = setInterval(beat, HEARTBEAT_MILLIS);
     };
     opened.onmessage = ({ data }: MessageEvent<unknown>) => receive(data);
     opened.onclose = () => {
       if (socket !== opened) return;
+      clearInterval(heartbeat);
       connection.value = "lost";
       failures += 1;
       const wait = Math.min(MAX_WAIT_MILLIS, FIRST_WAIT_MILLIS * 2 ** (failures - 1));
@@ -132,10 +162,17 @@ export function createLiveFeed({ onErrors, onJudgements, onGap }: LiveFeedOption
   };
 }
 
+type Topic = "error_visualization" | "logs";
+
 const MAX_QUEUED = 1_000;
+const HEARTBEAT_MILLIS = 15_000;
 const HIDDEN_MILLIS = 250;
 const FIRST_WAIT_MILLIS = 500;
 const MAX_WAIT_MILLIS = 15_000;
+
+function isTopic(value: unknown): value is Topic {
+  return value === "error_visualization" || value === "logs";
+}
 
 function parsed(text: unknown): Readonly<Record<string, unknown>> | undefined {
   try {

@@ -79,7 +79,6 @@ function Detail({ error }: { readonly error: ErrorDetail }): JSX.Element {
         <Part title="Causes">
           <ol class="causes">
             {causes.map((cause, index) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: a cause is its place in the chain
               <li key={index}>
                 <Cause cause={cause} />
               </li>
@@ -286,7 +285,6 @@ function Breadcrumbs({ crumbs }: { readonly crumbs: readonly JsonObject[] }): JS
         const data = objectAt(crumb, "data");
         const time = Date.parse(textAt(crumb, "timestamp") ?? "");
         return (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a crumb is its place on the way
           <li key={index}>
             <span class="crumb-time">{Number.isNaN(time) ? "" : clock(time)}</span>
             <span class="crumb-kind">

@@ -118,7 +118,6 @@ function Steps({ data }: { readonly data: JourneyData }): JSX.Element {
       </p>
       <ol class="steps">
         {data.steps.map((step, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the steps of a journey stand in order, and logs have no id
           <li key={index} class={`step ${step.kind}`}>
             <Step step={step} offset={Date.parse(step.timestamp) - begin} length={length} />
           </li>

@@ -38,7 +38,7 @@ export function OverviewView(): JSX.Element {
         )}
       </Panel>
       <div class="side">
-        <Panel title="Groups">
+        <Panel title="By group">
           {data.summary.total_errors === 0 ? (
             <Empty title="No errors" />
           ) : (
@@ -128,7 +128,7 @@ function Summary({
           to={placeIn("workers", place.value)}
         />
         <Tile
-          name="Groups"
+          name="Patterns"
           value={count(summary.unique_groups)}
           note={`${count(summary.new_groups)} new, ${count(summary.unique_types)} types`}
           to={placeIn("patterns", place.value)}

@@ -63,7 +63,6 @@ const SORT_OPTIONS = [
 
 function PatternTable({ groups }: { readonly groups: readonly GroupRow[] }): JSX.Element {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveElementInteractions: the keys move the focus between the links within
     <table class="data patterns" onKeyDown={moveByArrows}>
       <caption class="unseen">Patterns of errors</caption>
       <thead>

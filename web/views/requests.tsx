@@ -85,7 +85,6 @@ function NoRequests(): JSX.Element {
 function EndpointTable({ endpoints }: { readonly endpoints: readonly EndpointRow[] }): JSX.Element {
   const slowest = Math.max(1, ...endpoints.map((row) => row.p99_ms));
   return (
-    // biome-ignore lint/a11y/noNoninteractiveElementInteractions: the keys move the focus between the links within
     <table class="data" onKeyDown={moveByArrows}>
       <caption class="unseen">Endpoints</caption>
       <thead>
@@ -167,7 +166,6 @@ function Latency({ row, of }: { readonly row: EndpointRow; readonly of: number }
 
 function RequestTable({ rows }: { readonly rows: readonly RequestRow[] }): JSX.Element {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveElementInteractions: the keys move the focus between the links within
     <table class="data" onKeyDown={moveByArrows}>
       <caption class="unseen">Requests, the newest first</caption>
       <thead>

@@ -57,7 +57,6 @@ const STATUS_NOTES = {
 function WorkerTable({ workers }: { readonly workers: readonly (readonly [string, WorkerRow])[] }): JSX.Element {
   const highest = Math.max(1, ...workers.map(([, row]) => row.total));
   return (
-    // biome-ignore lint/a11y/noNoninteractiveElementInteractions: the keys move the focus between the links within
     <table class="data" onKeyDown={moveByArrows}>
       <caption class="unseen">Errors by worker</caption>
       <thead>
