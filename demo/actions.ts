@@ -9,12 +9,15 @@ import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Category } from "seismo";
 import type { Failure } from "./comparison";
+import { LAB_REPORTS, type LabReport } from "./lab";
 
 export type ServiceName = "shop" | "orders" | "pool";
 
 /** Where the services are, and numbers that never come twice. */
 export interface Surroundings {
   readonly urls: { readonly [name in ServiceName]: string };
+  /** Of the collector, for reports by REST. */
+  readonly reportUrl: string;
   readonly next: () => number;
 }
 
@@ -151,6 +154,9 @@ export const ACTIONS: readonly Action[] = [
   pool("/reports/test-setup", "test_setup", 204),
 ];
 
+/** By machines that have no service: they need nothing but the collector. */
+export const LAB_ACTIONS: readonly Action[] = LAB_REPORTS.map(lab);
+
 /** Longer than the threshold of a slow request: while it lasts the request is seen as stuck. */
 const PATIENCE_MILLIS = 1_200;
 const ANSWER_MILLIS = 20_000;
@@ -189,6 +195,11 @@ function pool(path: string, category: Category, status: number): Action {
   return { name: `POST ${path}`, lane: "pool", weight: 1, makes: made("pool", category), run };
 }
 
+function lab({ name, makes, body }: LabReport): Action {
+  let turn = 0;
+  return web(`report: ${name}`, [makes], ({ reportUrl }) => expect(200, reportUrl, json(body(turn++))));
+}
+
 async function order({ urls }: Surroundings, id: string, status = 201): Promise<void> {
   await expect(status, `${urls.shop}/orders`, json({ id, item: "tea", quantity: 1 }));
 }
@@ -203,8 +214,17 @@ function form(field: string, bytes: number): RequestInit {
   return { method: "POST", body };
 }
 
+/** Who asks, as the shop's visitors go in and out. */
+const VISITORS = 12;
+const ACTS_A_VISIT = 8;
+let acts = 0;
+
 async function expect(status: number, url: string, init: RequestInit = {}): Promise<void> {
-  const answer = await fetch(url, { ...init, signal: AbortSignal.timeout(ANSWER_MILLIS) });
+  const headers = new Headers(init.headers);
+  const visit = Math.floor(acts++ / ACTS_A_VISIT);
+  headers.set("x-visitor", `visitor-${visit % VISITORS}`);
+  headers.set("x-visit", `visit-${visit}`);
+  const answer = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(ANSWER_MILLIS) });
   const text = await answer.text();
   if (answer.status === status) return;
   throw new Error(`${new URL(url).pathname} answered ${answer.status} instead of ${status}: ${text.slice(0, 200)}`);

@@ -10,6 +10,8 @@ interface Place {
 export interface Failure extends Place {
   /** False: another service's failure brought it about, so that it is an echo for who sees both. */
   readonly isRoot: boolean;
+  /** By REST to the collector: no service of the demo sees it. */
+  readonly isReported?: boolean;
 }
 
 export interface MadeFailures extends Place {

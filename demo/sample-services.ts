@@ -57,7 +57,11 @@ async function run(): Promise<void> {
     const shop = await start("shop", "shop.js", shopPort, { ...outside.settings, ORDERS_URL: orders.url });
     const pool = await start("pool", "worker-pool.js", poolPort);
     let number = 0;
-    const around = { urls: { shop: shop.url, orders: orders.url, pool: pool.url }, next: () => ++number };
+    const around = {
+      urls: { shop: shop.url, orders: orders.url, pool: pool.url },
+      reportUrl: "",
+      next: () => ++number,
+    };
     const traffic = createTraffic({ actions: ACTIONS, around, rate: Number(env["RATE"] ?? 5), seed: 1 });
     const died = await Promise.race([
       traffic.run(FOREVER_MILLIS, over.signal).then(() => undefined),

@@ -1,6 +1,6 @@
 /**
- * The shop's web API: an ordinary Express 5 service. It knows nothing of Seismo but in the two handlers that report
- * something no code has thrown. Its failures are as real as one machine can make them.
+ * The shop's web API: an ordinary Express 5 service. It knows nothing of Seismo but where it says who asks, and in
+ * the two handlers that report something no code has thrown. Its failures are as real as one machine can make them.
  */
 import assert from "node:assert";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { SpanKind, trace } from "@opentelemetry/api";
 import express, { type NextFunction, type Request, type Response } from "express";
-import { captureError, trackUiError } from "seismo";
+import { captureError, setUser, trackUiError } from "seismo";
 import { ZodError, z } from "zod";
 import { serve, setting } from "./service";
 
@@ -25,6 +25,11 @@ const multer = require("multer") as Uploads; // the package has no types of its 
 const app = express();
 const upload = multer({ limits: { fileSize: 8_192 } });
 app.use(express.json({ limit: "8kb" }));
+app.use((request, _response, next) => {
+  const visitor = request.get("x-visitor");
+  if (visitor !== undefined) setUser({ id: visitor }, request.get("x-visit"));
+  next();
+});
 
 // What works.
 

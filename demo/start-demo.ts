@@ -12,7 +12,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { ACTIONS, type Action, type ServiceName } from "./actions";
+import { ACTIONS, type Action, LAB_ACTIONS, type ServiceName } from "./actions";
 import { type CollectorProcess, startCollector } from "./collector-process";
 import type { MadeFailures } from "./comparison";
 import { type Alerting, type Scraping, startAlerting, startScraping } from "./monitoring";
@@ -103,7 +103,11 @@ export async function startDemo(options: DemoOptions = {}): Promise<Demo> {
     const processes = [...services, collector, alertmanager, prometheus].filter((process) => process !== undefined);
     const { actions, skipped } = await possibleActions();
     let number = 0;
-    const around = { urls: { shop: shop.url, orders: orders.url, pool: pool.url }, next: () => ++number };
+    const around = {
+      urls: { shop: shop.url, orders: orders.url, pool: pool.url },
+      reportUrl: new URL("/api/report-error", collector.metricsUrl).href,
+      next: () => ++number,
+    };
     const traffic = createTraffic({ actions, around, rate, seed });
     const read = async (): Promise<Readings> => {
       const [ofServices, ofCollector] = await Promise.all([
@@ -147,9 +151,10 @@ async function possibleActions(): Promise<{
     ),
     delay(NAME_SERVER_MILLIS, "the name server here does not answer", { ref: false }),
   ]);
-  if (outcome === undefined) return { actions: ACTIONS, skipped: [] };
+  const all = [...ACTIONS, ...LAB_ACTIONS];
+  if (outcome === undefined) return { actions: all, skipped: [] };
   const isPossible = ({ makes }: Action): boolean => makes.every(({ category }) => category !== "network_dns");
-  return { actions: ACTIONS.filter(isPossible), skipped: [`network_dns: ${outcome}`] };
+  return { actions: all.filter(isPossible), skipped: [`network_dns: ${outcome}`] };
 }
 
 const LOOK_MILLIS = 400;

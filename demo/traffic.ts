@@ -36,9 +36,10 @@ export function createTraffic({ actions, around, rate, seed }: TrafficOptions): 
   const act = async (action: Action): Promise<void> => {
     try {
       await action.run(around);
-      for (const { isRoot, ...place } of action.makes) {
-        const { made, roots } = counts.get(keyOf(place)) ?? { made: 0, roots: 0 };
-        counts.set(keyOf(place), { ...place, made: made + 1, roots: roots + (isRoot ? 1 : 0) });
+      for (const { isRoot, isReported = false, service, category } of action.makes) {
+        const key = keyOf({ service, category });
+        const { made, roots } = counts.get(key) ?? { made: 0, roots: 0 };
+        counts.set(key, { service, category, made: made + (isReported ? 0 : 1), roots: roots + (isRoot ? 1 : 0) });
       }
     } catch (error) {
       if (problems.length < MAX_PROBLEMS) problems.push(`${action.name}: ${describe(error)}`);

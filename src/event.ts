@@ -94,8 +94,8 @@ export interface LogRecord {
 }
 
 /**
- * Attributes of the log record by which an event that no span tells of goes to a collector, where OpenTelemetry's
- * conventions have no name: written by the exporter, read back when errors are extracted. Objects are JSON texts.
+ * What an event knows and OpenTelemetry's conventions have no name for, as attributes of the span or log record by which it
+ * goes to a collector: written by the exporter, read back when errors are extracted. Objects are JSON texts.
  */
 export const CARRIED_ATTRIBUTES = {
   handled: "seismo.handled",
@@ -107,6 +107,7 @@ export const CARRIED_ATTRIBUTES = {
   userContext: "seismo.user_context",
   systemContext: "seismo.system_context",
   hardwareContext: "seismo.hardware_context",
+  frames: "seismo.frames",
 } as const;
 
 /** Who speaks: labels of every metric and fields of every event. `worker` is never a process id. */
@@ -205,6 +206,8 @@ export interface RawError {
   readonly hardwareContext?: JsonObject | undefined;
   /** Of the calls that were under way when it was thrown. */
   readonly variables?: readonly CallVariables[] | undefined;
+  /** As the process explained them in which it was thrown: the author's places, source lines, variables. Shown in place of those of `stack`. */
+  readonly explained?: readonly StackFrame[] | undefined;
   readonly given: GivenNames;
 }
 

@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { CATEGORIES } from "seismo";
-import { ACTIONS, type Action } from "../demo/actions";
+import { ACTIONS, type Action, LAB_ACTIONS } from "../demo/actions";
 import { readCommandLine } from "../demo/command-line";
 import { compare, compareEchoes, type Failure } from "../demo/comparison";
 import { parseExposition, type Readings } from "../demo/readings";
@@ -79,7 +79,7 @@ test("there is an act for every category", () => {
 
 test("docs/demo.md lists every act and what it makes", () => {
   const page = readFileSync("docs/demo.md", "utf8");
-  const missing = ACTIONS.filter(({ name, makes }) => {
+  const missing = [...ACTIONS, ...LAB_ACTIONS].filter(({ name, makes }) => {
     const row = page.split("\n").find((line) => line.startsWith(`| \`${name}\` |`)) ?? "";
     return row === "" || !makes.every((failure) => row.includes(shown(failure)));
   });
@@ -105,7 +105,7 @@ test("the traffic does everything once a round, in an order that the seed decide
       }),
     );
     const over = new AbortController();
-    const around = { urls: { shop: "", orders: "", pool: "" }, next: () => 0 };
+    const around = { urls: { shop: "", orders: "", pool: "" }, reportUrl: "", next: () => 0 };
     const traffic = createTraffic({ actions, around, rate: 500, seed });
     await traffic.run(10_000, over.signal);
     assert.deepEqual(traffic.made(), [{ service: "shop", category: "http_upstream_error", made: 2, roots: 1 }]);
@@ -129,7 +129,7 @@ test("an act that does not go as it should makes nothing and is a problem", asyn
       throw new Error("answered 500 instead of 200");
     },
   };
-  const around = { urls: { shop: "", orders: "", pool: "" }, next: () => 0 };
+  const around = { urls: { shop: "", orders: "", pool: "" }, reportUrl: "", next: () => 0 };
   const traffic = createTraffic({ actions: [action], around, rate: 1, seed: 1 });
   await traffic.run(10_000, over.signal);
   assert.deepEqual(traffic.made(), []);

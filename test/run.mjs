@@ -14,7 +14,6 @@ if (files.length === 0) {
   process.exit(1);
 }
 // Two at once: the machine has two cores at least, and the tests start servers and browsers of their own.
-const result = spawnSync(process.execPath, ["--test", "--test-concurrency=2", "--test-timeout=240000", ...files], {
-  stdio: "inherit",
-});
-process.exit(result.status ?? 1);
+const options = ["--test", "--test-concurrency=2", "--test-timeout=240000", "--test-reporter=./test/reporter.mjs"];
+const { status } = spawnSync(process.execPath, [...options, ...files], { stdio: "inherit" });
+process.exit(status ?? 1);

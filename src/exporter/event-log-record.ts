@@ -8,18 +8,9 @@ import type { SeverityNumber } from "@opentelemetry/api-logs";
 import { type InstrumentationScope, millisToHrTime } from "@opentelemetry/core";
 import type { Resource } from "@opentelemetry/resources";
 import type { ReadableLogRecord } from "@opentelemetry/sdk-logs";
-import {
-  type AttributeValue,
-  CARRIED_ATTRIBUTES as CARRIED,
-  type DatabaseContext,
-  type ErrorEvent,
-  type RequestContext,
-  type Severity,
-} from "../event";
+import type { AttributeValue, DatabaseContext, ErrorEvent, RequestContext, Severity } from "../event";
 import { VERSION } from "../version";
-
-/** UTF-16 units of one object as JSON text. What has more goes without its last fields. */
-export const MAX_JSON_LENGTH = 16_384;
+import { carriedAttributes } from "./carried-attributes";
 
 /** `resource` is the same object for all records of a batch. */
 export function eventLogRecord(event: ErrorEvent, resource: Resource): ReadableLogRecord {
@@ -62,18 +53,12 @@ type OpenAttributes = { [key: string]: string | number | boolean | (string | num
 /** Those that decide come first: whoever keeps only some of them keeps these. */
 function attributesOf(event: ErrorEvent): { readonly attributes: OpenAttributes; readonly dropped: number } {
   const attributes: OpenAttributes = {};
-  let dropped = 0;
+  const carried = carriedAttributes(event);
   const put = (values: { readonly [key: string]: AttributeValue | undefined }): void => {
     for (const [key, value] of Object.entries(values)) {
       if (value === undefined || value === "") continue;
       attributes[key] ??= typeof value === "object" ? [...value] : value;
     }
-  };
-  const putJson = (key: string, value: object | undefined): void => {
-    if (value === undefined) return;
-    const { json, left } = jsonWithin(value, MAX_JSON_LENGTH);
-    dropped += left;
-    attributes[key] = json;
   };
 
   put({
@@ -85,24 +70,14 @@ function attributesOf(event: ErrorEvent): { readonly attributes: OpenAttributes;
     "error.severity": event.rating.severity,
     "error.fingerprint": event.fingerprint.id,
     "error.origin": event.origin,
-    [CARRIED.handled]: event.handled,
-    [CARRIED.fatal]: event.fatal,
     "request.id": event.requestId,
-    "session.id": event.sessionId,
-    "user.id": event.userId,
     "user_agent.original": event.userAgent,
-    [CARRIED.page]: event.page,
   });
-  putJson(CARRIED.systemContext, event.systemContext);
-  putJson(CARRIED.hardwareContext, event.hardwareContext);
-  putJson(CARRIED.details, event.details);
-  putJson(CARRIED.properties, event.properties);
-  putJson(CARRIED.causes, event.causes);
-  putJson(CARRIED.userContext, event.userContext);
+  put(carried.attributes);
   if (event.request !== undefined) put(requestAttributes(event.request));
   if (event.database !== undefined) put(databaseAttributes(event.database));
   put(event.attributes);
-  return { attributes, dropped };
+  return { attributes, dropped: carried.dropped };
 }
 
 function requestAttributes(request: RequestContext): { readonly [key: string]: AttributeValue | undefined } {
@@ -132,23 +107,4 @@ function databaseAttributes(database: DatabaseContext): { readonly [key: string]
     "db.query.text": database.query,
     "db.response.status_code": database.statusCode,
   };
-}
-
-/** Of an object that is too long as many of its fields as have room, in their order; of a list its items. */
-function jsonWithin(value: object, maxLength: number): { readonly json: string; readonly left: number } {
-  const whole = JSON.stringify(value);
-  if (whole.length <= maxLength) return { json: whole, left: 0 };
-  const isList = Array.isArray(value);
-  const parts = Object.entries(value).map(([key, member]) => {
-    const json = JSON.stringify(member);
-    return isList ? json : `${JSON.stringify(key)}:${json}`;
-  });
-  let length = "{}".length;
-  const kept = parts.filter((part) => {
-    const hasRoom = length + part.length < maxLength;
-    if (hasRoom) length += part.length + 1;
-    return hasRoom;
-  });
-  const inner = kept.join(",");
-  return { json: isList ? `[${inner}]` : `{${inner}}`, left: parts.length - kept.length };
 }

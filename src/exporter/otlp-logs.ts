@@ -84,6 +84,7 @@ export function createOtlpLogs<T>(options: OtlpLogsOptions<T>): OtlpLogs {
 
   return {
     name: "otlp_logs",
+    readsFrames: true,
     export(events) {
       for (const event of events) if (event.source !== "span") take(event);
       schedule();

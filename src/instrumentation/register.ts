@@ -10,6 +10,7 @@ import { isMainThread, parentPort } from "node:worker_threads";
 import { trace } from "@opentelemetry/api";
 import { ConfigError } from "../config";
 import type { ErrorEvent, RawError } from "../event";
+import { eventOf } from "../processors/error-span-processor";
 import { readError } from "../processors/read-error";
 import { redactSpan } from "../processors/redact-span";
 import { activeScope, type SpanScope } from "../processors/span-scope";
@@ -17,6 +18,7 @@ import { type DeadWorker, watchChildren } from "./children";
 import { instrumentLibraries } from "./libraries";
 import { noteError } from "./request-errors";
 import { type Runtime, runtime, startedRuntime } from "./runtime";
+import { withEvent } from "./span-with-event";
 import { startTracing, type Tracing } from "./tracing";
 import { type Uncaught, watchExit, watchUncaught } from "./uncaught";
 
@@ -43,7 +45,7 @@ function start(current: Runtime): void {
         config,
         telemetry,
         processors: [current.requestIds, current.errorSpans, current.slowRequests, current.llmSpans],
-        redact: (span) => redactSpan(span, current.redaction),
+        redact: (span) => withEvent(redactSpan(span, current.redaction), eventOf(span)),
         onExported: (exporter, millis) => metrics.recordExport(exporter, millis),
         lastRequests: current.lastRequests,
       });

@@ -16,7 +16,7 @@ import type { OtlpLogs } from "../exporter/otlp-logs";
 import { createMetrics, type Metrics, type MetricsSources } from "../exporter/prometheus";
 import { ErrorSpanProcessor, withAdded } from "../processors/error-span-processor";
 import { createFrequency } from "../processors/frequency";
-import { createPipeline, type Pipeline } from "../processors/pipeline";
+import { createPipeline, errorPath, type Pipeline } from "../processors/pipeline";
 import { compileRedaction, type RedactionRules, redactText } from "../processors/redact";
 import { RequestIdSpanProcessor } from "../processors/request-id-span-processor";
 import { compileRules } from "../processors/rules";
@@ -156,6 +156,7 @@ function createRuntime(): Runtime {
     explainer,
   });
   const waiting = (): readonly { signal: Signal; count: number }[] => [{ signal: "errors", count: pipeline.waiting() }];
+  if (isMainThread) loadErrorPathSoon(telemetry);
   const errorSpans = new ErrorSpanProcessor({
     pipeline,
     telemetry,
@@ -216,6 +217,19 @@ function createRuntime(): Runtime {
     },
   };
 }
+
+/** Not while the application starts; and before its first error if it can be, which may be that no more files can be opened. */
+function loadErrorPathSoon(telemetry: Telemetry): void {
+  const load = (): void => {
+    try {
+      errorPath();
+    } catch (error) {
+      telemetry.internalError("loading what names errors", error);
+    }
+  };
+  setTimeout(load, LOAD_ERROR_PATH_MILLIS).unref();
+}
+const LOAD_ERROR_PATH_MILLIS = 1_000;
 
 /** Node maps stacks itself, as `--enable-source-maps` tells it to. */
 function sourceMapsEnabled(): boolean {

@@ -282,9 +282,16 @@ function isReadable(span: unknown): span is ReadableSpan {
   return typeof span === "object" && span !== null && "attributes" in span && "kind" in span;
 }
 
+/** The event that began with this span, if one did: what is known of it is complete only when the span has ended. */
+export function eventOf(span: object): ErrorEvent | undefined {
+  return EVENTS.get(span);
+}
+const EVENTS = new WeakMap<object, ErrorEvent>();
+
 /** Written into the finished span: its attributes object is what exporters serialise later. */
 function tag(span: object, event: ErrorEvent): void {
   if (!isReadable(span)) return;
+  if (event.spanId === span.spanContext().spanId) EVENTS.set(span, event);
   const attributes = span.attributes;
   attributes["error.category"] = event.classification.category;
   attributes["error.group"] = event.classification.group;

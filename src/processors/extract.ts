@@ -14,24 +14,23 @@
  * The forms are those of OpenTelemetry's semantic conventions, exceptions on spans and in logs.
  */
 import { emptyBag } from "../bag";
-import {
-  type Attributes,
-  type AttributeValue,
-  CARRIED_ATTRIBUTES as CARRIED,
-  type DatabaseContext,
-  type JsonObject,
-  type LogRecord,
-  type RawCause,
-  type RawError,
-  type RecordedException,
-  type RequestContext,
-  type Resource,
-  type Severity,
-  type SpanKind,
-  type SpanRecord,
+import type {
+  Attributes,
+  AttributeValue,
+  DatabaseContext,
+  JsonObject,
+  LogRecord,
+  RawError,
+  RecordedException,
+  RequestContext,
+  Resource,
+  Severity,
+  SpanKind,
+  SpanRecord,
 } from "../event";
+import { isCarried, withCarried } from "./carried";
 import { errorType, type ReadError, readError } from "./read-error";
-import { type ToldError, toldErrors } from "./stack";
+import type { ToldError } from "./stack";
 import { headerName } from "./stack/v8";
 
 /** Exceptions taken from one span; the SDK itself keeps 128. */
@@ -67,6 +66,14 @@ export function mayHaveFailed(
 
 /** The errors of a finished span, in the order in which they were recorded. Empty for a healthy one. */
 export function extractErrors(span: SpanRecord, around: Surroundings, options: ExtractOptions): readonly RawError[] {
+  const errors = toldErrorsOf(span, around, options);
+  const [only] = errors;
+  // Of several, nobody says which of them it is about.
+  if (only === undefined || errors.length > 1 || !isCarried(span.attributes)) return errors;
+  return [withCarried(only, span.attributes)];
+}
+
+function toldErrorsOf(span: SpanRecord, around: Surroundings, options: ExtractOptions): readonly RawError[] {
   if (span.exceptions.length > 0) {
     return distinct(span.exceptions)
       .slice(0, MAX_EXCEPTIONS_PER_SPAN)
@@ -93,7 +100,7 @@ export function extractErrors(span: SpanRecord, around: Surroundings, options: E
  */
 export function extractLogErrors(log: LogRecord, around: Surroundings, options: ExtractOptions): readonly RawError[] {
   const exception = attributeException(log.attributes);
-  if (exception !== undefined && log.attributes[CARRIED.handled] !== undefined) {
+  if (exception !== undefined && isCarried(log.attributes)) {
     return [fromCarried(exception, log, around)];
   }
   const isEvent = log.eventName === "exception" || log.eventName.endsWith(".exception");
@@ -150,6 +157,8 @@ function completed(exception: RecordedException, span: SpanRecord): RecordedExce
  */
 function fromTexts(exception: RecordedException): ReadError {
   const { type, message, stack } = exception;
+  // Where errors are live, other languages' traces are hardly ever met: what reads them is loaded for the first.
+  const { toldErrors } = require("./stack") as typeof import("./stack");
   const told = toldErrors(stack);
   if (told.length > 0) return fromTold(exception, told);
   const name = headerName(stack) ?? "";
@@ -277,72 +286,21 @@ function fromLog(
   return isFatal ? { ...raw, given: { ...raw.given, severity: raw.given.severity ?? "critical" } } : raw;
 }
 
-/**
- * An event of another process's Seismo, as it was there: type and stack are as that process read them, and what
- * no convention has a name for is in attributes of its own. It is trusted no more than what anybody else sends.
- */
+/** An event of another process's Seismo, as it was there: type and stack are as that process read them. */
 function fromCarried(exception: AttributeException, log: LogRecord, around: Surroundings): RawError {
-  const carried = log.attributes;
-  const attributes = Object.fromEntries(Object.entries(carried).filter(([key]) => !CARRIED_KEYS.has(key)));
   const { type = "", message = "", stack } = exception;
-  const error: ReadError = {
-    type,
-    message,
-    stack,
-    causes: causesOf(carried[CARRIED.causes]),
-    properties: objectOf(carried[CARRIED.properties]) ?? {},
-  };
   const seen: Seen = {
     source: "log",
     timeUnixMillis: log.timeUnixMillis,
-    handled: carried[CARRIED.handled] === true,
-    fatal: carried[CARRIED.fatal] === true,
+    handled: true,
+    fatal: false,
     traceId: log.traceId,
     spanId: log.spanId,
-    request: requestContext(attributes),
-    details: objectOf(carried[CARRIED.details]) ?? {},
+    request: requestContext(log.attributes),
+    details: {},
   };
-  return {
-    ...rawError(error, seen, attributes, undefined, around),
-    page: text(carried[CARRIED.page]),
-    userContext: objectOf(carried[CARRIED.userContext]),
-    systemContext: objectOf(carried[CARRIED.systemContext]),
-    hardwareContext: objectOf(carried[CARRIED.hardwareContext]),
-  };
-}
-
-const CARRIED_KEYS: ReadonlySet<string> = new Set(Object.values(CARRIED));
-
-function objectOf(json: AttributeValue | undefined): JsonObject | undefined {
-  const value = parsed(json);
-  return isJsonObject(value) ? value : undefined;
-}
-
-function causesOf(json: AttributeValue | undefined): readonly RawCause[] {
-  const list = parsed(json);
-  if (!Array.isArray(list)) return [];
-  return list.filter(isJsonObject).map(({ relation, type, message, stack, properties }) => ({
-    relation: relation === "member" ? "member" : "cause",
-    type: typeof type === "string" ? type : "Error",
-    message: typeof message === "string" ? message : "",
-    stack: typeof stack === "string" ? stack : "",
-    properties: isJsonObject(properties) ? properties : {},
-  }));
-}
-
-/** Undefined for what is no JSON text, or was cut on its way. */
-function parsed(json: AttributeValue | undefined): unknown {
-  if (typeof json !== "string") return undefined;
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined; // the event is worth keeping without it
-  }
-}
-
-/** For what JSON.parse made, where an object can hold nothing but JSON. */
-function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  const error: ReadError = { type, message, stack, causes: [], properties: {} };
+  return withCarried(rawError(error, seen, log.attributes, undefined, around), log.attributes);
 }
 
 /** The first number of each range in OpenTelemetry's log data model. */

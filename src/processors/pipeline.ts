@@ -6,7 +6,7 @@ import type { ErrorEvent, ErrorExporter, ExportResult, RawError } from "../event
 import { DROP_REASONS, type DropReason, type Telemetry } from "../telemetry";
 import { explainEvent, type FrameExplainer } from "./explain-frames";
 import type { Frequency } from "./frequency";
-import { processError } from "./process-error";
+import type { processError } from "./process-error";
 import type { Rules } from "./rules";
 
 export interface Pipeline {
@@ -49,6 +49,13 @@ interface Batch {
 }
 
 export const DEFAULT_MAX_WAITING = 1_000;
+
+/** What names and rates errors is a third of Seismo's modules: a start need not wait for it. Cheap after the first call. */
+export function errorPath(): typeof processError {
+  loadedPath ??= (require("./process-error") as typeof import("./process-error")).processError;
+  return loadedPath;
+}
+let loadedPath: typeof processError | undefined;
 
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { rules, frequency, exporters, telemetry, nowMillis, defer } = options;
@@ -148,7 +155,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     record(raw) {
       telemetry.received("errors");
       try {
-        const event = processError(raw, rules, frequency, nowMillis());
+        const event = errorPath()(raw, rules, frequency, nowMillis());
         if (rules.ignores(event, event.classification.category)) {
           telemetry.dropped("errors", "ignored");
           return undefined;
@@ -171,7 +178,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       if (index < 0) return undefined;
       const { recurrence, truncated } = event;
       const counted = { record: () => recurrence };
-      const amended = { ...processError({ ...event, ...changes }, rules, counted, nowMillis()), truncated };
+      const amended = { ...errorPath()({ ...event, ...changes }, rules, counted, nowMillis()), truncated };
       waiting[index] = amended;
       return amended;
     },

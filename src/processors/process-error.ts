@@ -27,5 +27,12 @@ export function processError(
   const recurrence = frequency.record(name.id, nowMillis, safe);
   const rating = rateSeverity(safe, classification, recurrence, rules);
   // The redacted error becomes the event: copying its fields was measured to cost as much as parsing its stack.
-  return Object.assign(safe, { frames, classification, advice, fingerprint: name, recurrence, rating });
+  return Object.assign(safe, {
+    frames: safe.explained ?? frames,
+    classification,
+    advice,
+    fingerprint: name,
+    recurrence,
+    rating,
+  });
 }

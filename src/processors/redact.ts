@@ -16,6 +16,7 @@ import type {
   RedactedError,
   Resource,
   redacted,
+  StackFrame,
 } from "../event";
 import { REDACTED } from "./assigned-secrets";
 import { decodePercent } from "./decoded-text";
@@ -66,6 +67,9 @@ export const MAX_VALUE_LENGTH = 1_024;
 export const MAX_KEY_LENGTH = 256;
 export const MAX_LIST_LENGTH = 128;
 export const MAX_CAUSES = 10;
+export const MAX_FRAMES = 50;
+/** Lines of source code on either side of a frame's own. */
+export const MAX_CONTEXT_LINES = 20;
 export const MAX_DEPTH = 8;
 /** Values in one bag (`details`, `properties`…), nested ones included. */
 export const MAX_NODES = 1_000;
@@ -158,6 +162,8 @@ export function redact(raw: RawError, rules: RedactionRules): RedactedError {
       file: boundedText(pass, "variables", file, MAX_VALUE_LENGTH),
       values: boundedBag(pass, "variables", values),
     })),
+    explained:
+      raw.explained && first(pass, "stack", raw.explained, MAX_FRAMES).map((frame) => boundedFrame(pass, frame)),
     given: {
       category: value("given", given.category),
       severity: given.severity,
@@ -295,6 +301,25 @@ function boundedCause(pass: Pass, cause: RawCause): RawCause {
     message: boundedText(pass, "causes", cause.message, MAX_MESSAGE_LENGTH),
     stack: boundedStack(pass, "causes", cause.stack),
     properties: boundedBag(pass, "causes", cause.properties),
+  };
+}
+
+function boundedFrame(pass: Pass, frame: StackFrame): StackFrame {
+  const text = (value: string): string => boundedText(pass, "stack", value, MAX_VALUE_LENGTH);
+  const { line, column, inApp, context, variables } = frame;
+  return {
+    function: text(frame.function),
+    module: text(frame.module),
+    file: text(frame.file),
+    line,
+    column,
+    inApp,
+    context: context && {
+      pre: first(pass, "stack", context.pre, MAX_CONTEXT_LINES).map(text),
+      line: text(context.line),
+      post: first(pass, "stack", context.post, MAX_CONTEXT_LINES).map(text),
+    },
+    variables: variables && boundedBag(pass, "stack", variables),
   };
 }
 

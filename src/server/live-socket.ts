@@ -213,14 +213,18 @@ function createAnswers({ member, send, askErrors, telemetry }: AnswerOptions) {
   function follow(message: Message): void {
     switch (message.type) {
       case "error_visualization_init":
-        return void init(message.time_range);
+        void init(message.time_range);
+        break;
       case "subscribe":
-        return say({ type: "subscribed", topic: message.topic, seq: member.subscribe(message.topic) });
+        say({ type: "subscribed", topic: message.topic, seq: member.subscribe(message.topic) });
+        break;
       case "unsubscribe":
         member.unsubscribe(message.topic);
-        return say({ type: "unsubscribed", topic: message.topic });
+        say({ type: "unsubscribed", topic: message.topic });
+        break;
       case "ping":
-        return say({ type: "pong" });
+        say({ type: "pong" });
+        break;
     }
   }
 

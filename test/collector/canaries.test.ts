@@ -138,6 +138,22 @@ async function post(url: string, body: string): Promise<string> {
 }
 
 /** A failing request with its database call and a call of a language model, and the text wherever a sender may write. */
+/** What a service's Seismo knows of its error. */
+function carriedFullOf(text: string): object {
+  const lines = [text, `const note = ${JSON.stringify(text)};`];
+  const context = { pre: lines, line: lines[0], post: lines };
+  const frame = { ...{ function: text, module: text, file: text, line: 1, column: 2, inApp: true }, context };
+  return {
+    "seismo.handled": false,
+    "seismo.page": `/pay?note=${encodeURIComponent(text)}`,
+    "seismo.frames": JSON.stringify([{ ...frame, variables: { [text]: text, list: [text] } }]),
+    "seismo.causes": JSON.stringify([{ relation: "cause", type: text, message: text, stack: text, properties: {} }]),
+    "seismo.details": JSON.stringify({ [text]: text }),
+    "seismo.properties": JSON.stringify({ [text]: [text] }),
+    "seismo.user_context": JSON.stringify({ [text]: text }),
+  };
+}
+
 function spansFullOf(text: string, type = text): string {
   const traceId = hexId(16);
   const now = BigInt(Date.now()) * 1_000_000n;
@@ -180,6 +196,7 @@ function spansFullOf(text: string, type = text): string {
                 "request.id": text,
                 "user.id": text,
                 "session.id": text,
+                ...carriedFullOf(text),
               }),
               span("INSERT notes", 3, {
                 "db.system.name": "postgresql",

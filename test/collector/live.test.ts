@@ -31,10 +31,10 @@ test("a reported error is told of before a second is over, and what OTLP brings 
   ]);
   assert.equal(await postOtlp(collector.otlpUrl, body), 200);
   const judged = await watcher.first("error_visualization_judged");
-  const told = watcher.all("error_visualization_update").flatMap((update) => update["data"].errors);
+  const told = watcher.all("error_visualization_update").flatMap((update) => update.data.errors);
   const echo = told.find(({ service }) => service === "front");
-  assert.deepEqual(judged["data"].changed, [{ id: echo.id, origin: "echo" }]);
-  assert.equal(echo.origin, "root", "as it was before the judgement");
+  assert.deepEqual(judged.data.changed, [{ id: echo?.id, origin: "echo" }]);
+  assert.equal(echo?.origin, "root", "as it was before the judgement");
   const stats = await (await fetch(`${collector.apiUrl}/api/stats`)).json();
   assert.equal((stats as { data: { live: { clients: number } } }).data.live.clients, 1);
 });

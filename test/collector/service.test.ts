@@ -58,12 +58,8 @@ function originsOf(errors: readonly JournalRecord[]): readonly unknown[] {
   return errors.map(({ error_message, origin }) => [error_message, origin]).sort();
 }
 
-/** Source lines stay where the source is: they are found out when the event has left already. */
 function carried(event: JournalRecord | JournalEvent | undefined): unknown {
-  const fields = Object.entries(event ?? {}).filter(([field]) => !NOT_CARRIED.includes(field));
-  const { stack, ...others } = Object.fromEntries(fields);
-  assert.ok(Array.isArray(stack));
-  return { ...others, stack: stack.map(({ context: _, ...frame }) => frame) };
+  return Object.fromEntries(Object.entries(event ?? {}).filter(([field]) => !NOT_CARRIED.includes(field)));
 }
 
 async function isBalanced(collector: RunningCollector): Promise<void> {
@@ -97,6 +93,29 @@ for (const protocol of ["http/json", "http/protobuf"]) {
     await isBalanced(collector);
   });
 }
+
+test("an error that a span tells of is the same at the collector, with its causes, properties, context and source lines", async (context) => {
+  const collector = await startCollector(context, { env: QUICK });
+  // Long enough that the source has been read when the span leaves.
+  const app = run(collector, { OTEL_BSP_SCHEDULE_DELAY: "3000", SEISMO_LOCAL_VARIABLES: "all" });
+  assert.equal((await app.fetch("/thrown/7", { headers: { "x-request-id": "order-8" } })).status, 500);
+  const received = await judged(collector, 1);
+  const { events } = await app.stop();
+  const [event] = events;
+  const twin = received.find(({ origin }) => origin === "root");
+  assert.equal(events.length, 1);
+  assert.deepEqual(carried(twin), carried(event));
+  const { stack, causes, error_details } = JSON.parse(JSON.stringify(twin)) as {
+    readonly stack: readonly { readonly context: { readonly line: string }; readonly variables: object }[];
+    readonly causes: readonly { readonly message: string }[];
+    readonly error_details: object;
+  };
+  assert.match(String(stack[0]?.context.line), /nothing left of/);
+  assert.deepEqual(Object.keys(stack[0]?.variables ?? {}).sort(), ["basket", "failure", "id"]);
+  assert.deepEqual(error_details, { code: "E_CARD", order: 7, step: "charge" });
+  assert.equal(causes[0]?.message, "card declined");
+  await isBalanced(collector);
+});
 
 test("an error that is captured in a request is one event, whatever becomes of the request", async (context) => {
   const collector = await startCollector(context, { env: QUICK });

@@ -345,6 +345,8 @@ test("an event of another Seismo is read back as it was, and what was damaged on
     "seismo.user_context": "[1]",
     "seismo.system_context": '{"cut":',
     "seismo.hardware_context": '{"hardware_type":"GPU"}',
+    "seismo.frames":
+      '[{"function":"heat","line":7,"inApp":true,"context":{"pre":["a",1],"line":"b"},"variables":[]},7,{"line":"x"}]',
     "http.request.method": "GET",
   };
   const error = only(ofLog({ eventName: "exception", severityNumber: 21, body: "too hot", attributes }));
@@ -358,6 +360,14 @@ test("an event of another Seismo is read back as it was, and what was damaged on
   ]);
   assert.deepEqual([error.userContext, error.systemContext], [undefined, undefined]);
   assert.deepEqual(error.hardwareContext, { hardware_type: "GPU" });
+  const unknown = { function: "", module: "", file: "", line: 0, column: 0, inApp: false };
+  assert.deepEqual(error.explained, [
+    {
+      ...{ ...unknown, function: "heat", line: 7, inApp: true, variables: undefined },
+      context: { pre: ["a", ""], line: "b", post: [] },
+    },
+    { ...unknown, context: undefined, variables: undefined },
+  ]);
   assert.deepEqual(Object.keys(error.attributes), ["exception.type", "exception.message", "http.request.method"]);
 });
 

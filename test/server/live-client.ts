@@ -5,12 +5,26 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { type ClientOptions, WebSocket } from "ws";
+import type { ErrorRow, LogRow, RequestRow } from "../../src/store/answers";
 import { eventually } from "../instrumentation/fixture-app";
 
 export const LIVE_PATH = "/ws/error-visualization";
 
-// What a message is depends on its type, and is what the tests are about.
-export type Told = { readonly type: string; readonly [field: string]: any }; // biome-ignore lint/suspicious/noExplicitAny: as said
+/** A message of the server; what of it is there depends on its type, and is what the tests are about. */
+export interface Told {
+  readonly type: string;
+  readonly seq: number;
+  readonly message: string;
+  readonly data: {
+    readonly error: ErrorRow;
+    readonly errors: readonly ErrorRow[];
+    readonly changed: readonly { readonly id: string; readonly origin: string }[];
+    readonly logs: readonly LogRow[];
+    readonly requests: readonly RequestRow[];
+    readonly skipped: number;
+    readonly time_range: number;
+  };
+}
 
 export interface Watcher {
   readonly socket: WebSocket;
