@@ -35,6 +35,7 @@ Options:
   --otlp-port PORT    of OTLP/HTTP (4318)
   --grpc-port PORT    of OTLP/gRPC, usually 4317 (off)
   --forward URL       where OTLP goes on to
+  --theme THEME       of the page: system, dark or light (system)
   -h, --help          shows this text
 
 Each is also an option of the configuration and a variable of the environment: docs/configuration.md.
@@ -99,6 +100,7 @@ const COLLECT_OPTIONS: { readonly [option: string]: string } = {
   "otlp-port": "SEISMO_OTLP_PORT",
   "grpc-port": "SEISMO_OTLP_GRPC_PORT",
   forward: "SEISMO_FORWARD_ENDPOINT",
+  theme: "SEISMO_THEME",
 };
 
 /** The longest that a collector takes to stop. */

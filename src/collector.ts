@@ -8,11 +8,13 @@
  *   POST /api/report-error┘                └─► queue ─► forwarder ─► OTLP downstream
  */
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import { parseKeyPairsIntoRecord } from "@opentelemetry/core";
 import { createHeldEvents } from "./collector/held-events";
 import { createIngest } from "./collector/ingest";
 import { createMemoryGuard } from "./collector/memory-guard";
 import { type Notifications, openNotifications } from "./collector/notifications";
+import { createStats } from "./collector/stats";
 import type { Config } from "./config";
 import type { EventSummary, Resource } from "./event";
 import { openDiskQueue } from "./exporter/disk-queue";
@@ -32,6 +34,8 @@ import { createOtlpServer, type OtlpServer } from "./receiver/otlp-server";
 import { addAttributes as tagJson } from "./receiver/tag-json";
 import { addAttributes as tagProtobuf } from "./receiver/tag-protobuf";
 import { createApiServer } from "./server/api-server";
+import { createLiveFeed } from "./server/live-feed";
+import { MAX_LIVE_CLIENTS } from "./server/live-socket";
 import type { Readiness } from "./server/routes";
 import { createLogWriter, createTelemetry, type Telemetry } from "./telemetry";
 import { VERSION } from "./version";
@@ -87,10 +91,7 @@ export function createCollector(config: Config): Collector {
     {
       telemetry,
       collector: () => ({ refused: refusedBy(doors), undecided: judge.undecided }),
-      queues: () => [
-        ...(forwarding === undefined ? [] : [queueOf(forwarding.forwarder)]),
-        ...(notifications?.notifier.queues() ?? []),
-      ],
+      queues,
       notifications: () => notifications?.notifier.counts() ?? [],
       waiting: () => [
         { signal: "errors", count: held.waiting() },
@@ -98,15 +99,35 @@ export function createCollector(config: Config): Collector {
       ],
     },
   );
+  const monotonicMillis = (): number => performance.now();
+  const live = createLiveFeed(monotonicMillis);
   const held = createHeldEvents({
-    ...{ judge, journal, metrics, telemetry, monotonicMillis: () => performance.now() },
+    ...{ judge, journal, metrics, telemetry, monotonicMillis },
     onRoot: (event) => notifications?.notifier.counted(event),
+    onJudged: live.judged,
+  });
+  const stats = createStats({
+    telemetry,
+    theme: config.page.theme,
+    queues,
+    store: () => undefined,
+    live: () => ({ clients: live.stats().clients, max_clients: MAX_LIVE_CLIENTS }),
+    waitingErrors: held.waiting,
+    nowMillis: Date.now,
+    monotonicMillis,
   });
   let forwarding: Forwarding | undefined;
   let notifications: Notifications | undefined;
   const doors: OtlpServer[] = [];
   const ready = new Set<string>();
   const stopping: ((graceMillis: number) => Promise<void>)[] = [];
+
+  function queues(): readonly { exporter: string; length: number; capacity: number }[] {
+    return [
+      ...(forwarding === undefined ? [] : [queueOf(forwarding.forwarder)]),
+      ...(notifications?.notifier.queues() ?? []),
+    ];
+  }
 
   /** What the predecessor had written and not counted is counted now, as roots: who could tell more is gone. */
   function takeOver(): void {
@@ -153,6 +174,8 @@ export function createCollector(config: Config): Collector {
       clearInterval(decisions);
       held.decideAll();
     });
+    const seconds = setInterval(stats.tick, 1_000);
+    stopping.push(async () => clearInterval(seconds));
     const ingest = createIngest({
       rules,
       frequency,
@@ -162,10 +185,11 @@ export function createCollector(config: Config): Collector {
       forwarder: forwarding?.forwarder,
       held,
       notifier: notifications?.notifier,
+      live,
       metrics,
       telemetry,
       syncs: config.journal.sync === "always",
-      isMemoryTight: createMemoryGuard(() => performance.now()),
+      isMemoryTight: createMemoryGuard(monotonicMillis),
       newId,
       nowMillis: Date.now,
     });
@@ -177,6 +201,10 @@ export function createCollector(config: Config): Collector {
       allowedOrigins: server.allowedOrigins,
       render: async (format) => renderExposition([...metrics.snapshot(), ...(await metrics.defaultFamilies())], format),
       readiness: () => readiness(ready),
+      stats: stats.read,
+      queries: undefined,
+      live,
+      page: { folder: join(__dirname, "web"), theme: config.page.theme, soundsFolder: config.page.soundsPath },
       onReport: ingest.acceptReport,
       newId,
       nowMillis: Date.now,

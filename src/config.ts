@@ -63,6 +63,11 @@ export interface Config {
     readonly allowedHosts: readonly string[];
     readonly allowedOrigins: readonly string[];
   };
+  readonly page: {
+    readonly theme: "system" | "dark" | "light";
+    /** Sounds of the user's own; undefined: none. */
+    readonly soundsPath: string | undefined;
+  };
   readonly forward: {
     /** Undefined: nothing is forwarded. */
     readonly endpoint: string | undefined;

@@ -42,6 +42,8 @@ export interface HeldEventsOptions {
   readonly monotonicMillis: () => number;
   /** An event is counted whose failure began there. Must not throw. */
   readonly onRoot?: (event: EventSummary) => void;
+  /** What is no root after all. Must not throw. */
+  readonly onJudged?: (changed: readonly JudgedEvent[]) => void;
 }
 
 export function createHeldEvents(options: HeldEventsOptions): HeldEvents {
@@ -77,6 +79,7 @@ export function createHeldEvents(options: HeldEventsOptions): HeldEvents {
     }
     const through = written.takeThrough();
     if (through !== undefined) journal.judge({ through, changed });
+    if (changed.length > 0) options.onJudged?.(changed);
   }
 
   function noteNew(event: EventSummary): void {

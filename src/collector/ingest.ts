@@ -25,7 +25,8 @@ import { readLogsJson, readTracesJson } from "../receiver/otlp-json";
 import { readLogsProtobuf, readTracesProtobuf } from "../receiver/otlp-protobuf";
 import type { OtlpAnswer, OtlpRequest } from "../receiver/otlp-response";
 import type { LogReadOptions, TraceReadOptions } from "../receiver/otlp-selection";
-import type { ReportOutcome } from "../server/routes";
+import type { LiveFeed } from "../server/live-feed";
+import type { ReportOutcome } from "../server/report-routes";
 import type { DropReason, Signal, Telemetry } from "../telemetry";
 import type { HeldEvents } from "./held-events";
 
@@ -40,6 +41,7 @@ export interface IngestOptions {
   readonly held: HeldEvents;
   /** Undefined: nobody is told. */
   readonly notifier: Notifier | undefined;
+  readonly live: LiveFeed;
   readonly metrics: Metrics;
   readonly telemetry: Telemetry;
   /** The answer waits for the disk. Else the journal is synced once a second. */
@@ -56,7 +58,7 @@ export interface Ingest {
 }
 
 export function createIngest(options: IngestOptions): Ingest {
-  const { rules, frequency, extract, slow, journal, forwarder, held, notifier, metrics, telemetry } = options;
+  const { rules, frequency, extract, slow, journal, forwarder, held, notifier, live, metrics, telemetry } = options;
   const { newId, nowMillis } = options;
   const reading = {
     slowMillis: Math.min(slow.slowMillis, ...slow.routes.map((route) => route.slowMillis)),
@@ -148,7 +150,8 @@ export function createIngest(options: IngestOptions): Ingest {
           forwarded,
         );
         for (const { event } of found) notifier?.prepare(event);
-        return { batch, forwarded, onDisk, failures: found.map(lighter) };
+        const tell = live.prepare(found.map(({ event }) => event));
+        return { batch, forwarded, onDisk, tell, failures: found.map(lighter) };
       });
       if (taken instanceof MalformedOtlpError) return { status: "malformed", message: taken.message };
       if ((await taken.onDisk) !== undefined) {
@@ -156,6 +159,7 @@ export function createIngest(options: IngestOptions): Ingest {
       }
       countKept(taken.forwarded);
       countBatch(taken.batch);
+      taken.tell();
       for (const { event, failure } of taken.failures) held.add(event, failure);
       return { status: "accepted" };
     },
@@ -167,6 +171,7 @@ export function createIngest(options: IngestOptions): Ingest {
       if (error !== undefined) return { status: "unavailable", reason: NOT_WRITTEN };
       metrics.recordSeen(event.resource);
       notifier?.prepare(event);
+      live.prepare([event])();
       held.count(event);
       return { status: "accepted", fingerprint: event.fingerprint.id };
     },

@@ -92,17 +92,24 @@ export function text(
   };
 }
 
-export function path(
-  fallback: string,
-): Kind<string> & { readonly derive: (ground: Ground) => string; readonly defaultText: string } {
+/** One that need not be given. */
+export function optionalPath(): Kind<string> {
   const { rule, decode } = text(4_096);
   return {
     unit: "path",
     rule,
-    decode(raw: unknown, context: Context): string | undefined {
+    decode(raw, context) {
       const given = decode(raw, context);
       return given === undefined ? undefined : resolve(context.ground.cwd, given);
     },
+  };
+}
+
+export function path(
+  fallback: string,
+): Kind<string> & { readonly derive: (ground: Ground) => string; readonly defaultText: string } {
+  return {
+    ...optionalPath(),
     derive: ({ cwd }: Ground) => resolve(cwd, fallback),
     defaultText: `\`${fallback}\``,
   };

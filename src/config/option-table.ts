@@ -24,6 +24,7 @@ import {
   type Option,
   objects,
   oneOf,
+  optionalPath,
   path,
   text,
   toLowerCase,
@@ -307,6 +308,23 @@ export const TABLE: Table = {
       env: "SEISMO_ALLOWED_ORIGINS",
       fallback: [],
       about: "Pages of other origins that may send reports, such as `https://shop.example`.",
+    },
+  },
+  page: {
+    theme: {
+      ...oneOf("system", "dark", "light"),
+      key: "page.theme",
+      env: "SEISMO_THEME",
+      fallback: "system",
+      about: "What the page begins with; `system` follows the machine that shows it.",
+    },
+    soundsPath: {
+      ...optionalPath(),
+      key: "page.sounds_path",
+      env: "SEISMO_SOUNDS_PATH",
+      fallback: undefined,
+      about:
+        "Folder of WAV files that take the place of the page's own: `error-critical.wav`, `error-warning.wav`, `error-info.wav`, `error-notification.wav`.",
     },
   },
   forward: {

@@ -2,7 +2,7 @@
  * Who may ask. Reads headers only, so that whoever is refused is refused before a body is read.
  *
  *   Host           a page elsewhere may point a name of its own at this address: only names that are ours are answered
- *   Authorization  the bearer token, where one is configured
+ *   Authorization  the bearer token, where one is configured; or, of a page, the cookie of a session
  *   Origin         whose page sends: what changes anything is taken from our own pages and from programs
  */
 import type { IncomingMessage } from "node:http";
@@ -10,6 +10,7 @@ import { isIP } from "node:net";
 import { createBearerCheck } from "../bearer-token";
 import { isLoopback } from "../exporter/scrape-server";
 import type { Refusal } from "./answer";
+import { createSessionCheck } from "./sessions";
 
 export interface AccessOptions {
   /** The address that the server is bound to. */
@@ -19,12 +20,15 @@ export interface AccessOptions {
   readonly allowedHosts?: readonly string[] | undefined;
   /** `https://seismo.example`: pages that may send besides our own, behind a proxy that changes `Host` for example. */
   readonly allowedOrigins?: readonly string[] | undefined;
+  nowMillis(): number;
 }
 
 /** Each answers undefined when there is nothing to refuse. */
 export interface Access {
   refuseHost(request: IncomingMessage): Refusal | undefined;
   refuseToken(request: IncomingMessage): Refusal | undefined;
+  /** As refuseToken(), but a session will do, too. */
+  refuseVisitor(request: IncomingMessage): Refusal | undefined;
   refuseOrigin(request: IncomingMessage): Refusal | undefined;
 }
 
@@ -34,6 +38,7 @@ export function createAccess(options: AccessOptions): Access {
   const origins = new Set((options.allowedOrigins ?? []).map(lowerCase));
   const takesAddresses = !isLoopback(host);
   const isAuthorized = createBearerCheck(options.token);
+  const isSession = createSessionCheck(options.token, options.nowMillis);
 
   return {
     refuseHost({ headers, rawHeaders }) {
@@ -46,10 +51,9 @@ export function createAccess(options: AccessOptions): Access {
       const isOurs = name !== undefined && (names.has(name) || (takesAddresses && isAddress(name)));
       return isOurs ? undefined : { status: 403, message: "unknown host" };
     },
-    refuseToken({ headers }) {
-      if (isAuthorized(headers.authorization)) return undefined;
-      return { status: 401, message: "unauthorized", headers: { "www-authenticate": "Bearer" } };
-    },
+    refuseToken: ({ headers }) => (isAuthorized(headers.authorization) ? undefined : UNAUTHORIZED),
+    refuseVisitor: ({ headers }) =>
+      isAuthorized(headers.authorization) || isSession(headers) ? undefined : UNAUTHORIZED,
     refuseOrigin({ headers }) {
       const origin = headers.origin?.toLowerCase();
       if (origin !== undefined && origins.has(origin)) return undefined;
@@ -60,6 +64,7 @@ export function createAccess(options: AccessOptions): Access {
   };
 }
 
+const UNAUTHORIZED: Refusal = { status: 401, message: "unauthorized", headers: { "www-authenticate": "Bearer" } };
 const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"];
 const HOST = /^(\[[0-9a-f:.]+\]|[^\s:@/[\]]+)(?::\d{1,5})?$/i;
 

@@ -28,7 +28,7 @@ export interface FieldError {
 export const SECURITY_HEADERS: AnswerHeaders = {
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",
   "cache-control": "no-store",
@@ -53,6 +53,12 @@ export function refuse(request: IncomingMessage, response: ServerResponse, refus
   } else {
     answer(request, response, status, `${message}\n`, { ...headers, "content-type": "text/plain; charset=utf-8" });
   }
+}
+
+/** For the methods that a route does not have. */
+export function onlyMethods(allow: string): (request: IncomingMessage, response: ServerResponse) => void {
+  return (request, response) =>
+    refuse(request, response, { status: 405, message: "method not allowed", headers: { allow } });
 }
 
 const MAX_DRAINED_BYTES = 2 * 1_048_576;

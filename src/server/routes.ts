@@ -3,30 +3,31 @@
  *
  *   request ─► security headers ─► Host, token, Origin ─► route ─► 404
  *                                                          ├ /metrics  /healthz  /readyz
- *                                                          └ POST /api/report-error ─► parseReport ─► onReport ─► 200
+ *                                                          ├ POST /api/report-error ─► parseReport ─► onReport ─► 200
+ *                                                          ├ GET /api/… ─► parameters ─► store ─► 200
+ *                                                          └ /error-visualization ─► the page's files
  */
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
-import type { JsonObject, RawError } from "../event";
 import { answerHealth, createScrapeAnswer, type ScrapeRender } from "../exporter/scrape-answer";
 import type { Telemetry } from "../telemetry";
 import { type AccessOptions, createAccess } from "./access";
-import { answerJson, type Refusal, refuse, SECURITY_HEADERS } from "./answer";
-import { BUSY, createJsonBodyReader } from "./json-body";
-import { parseReport, type ReportSurroundings } from "./report-error";
+import { answerJson, onlyMethods, type Refusal, refuse, SECURITY_HEADERS } from "./answer";
+import { createInFlight, type InFlight } from "./in-flight";
+import { LIVE_PATH } from "./live-socket";
+import { addPage, PAGE_PATH, type PageOptions } from "./page-routes";
+import { addQueries, type QueryOptions } from "./query-routes";
+import { addReports, type ReportOptions } from "./report-routes";
+import { addSessions, SESSION_PATH } from "./sessions";
+import { addStats, type StatsData } from "./stats";
 
-export interface RouteOptions extends AccessOptions {
+export interface RouteOptions extends AccessOptions, ReportOptions, QueryOptions {
   readonly render: ScrapeRender;
   /** Asked for each `/readyz`: all parts that must be ready before work is sent here. */
   readiness(): readonly Readiness[];
-  /** Settles when it is decided what becomes of the error. What is accepted must be durable by then. */
-  onReport(raw: RawError): Promise<ReportOutcome>;
-  /** Whose error it is when a report does not say so. Default: service `reported`, worker `unknown`. */
-  readonly reportedResource?: ReportSurroundings["resource"] | undefined;
-  newId(): string;
-  nowMillis(): number;
-  readonly telemetry: Telemetry;
+  stats(): StatsData;
+  readonly page: PageOptions;
 }
 
 export interface Readiness {
@@ -36,13 +37,7 @@ export interface Readiness {
   readonly reason?: string | undefined;
 }
 
-export type ReportOutcome =
-  | { readonly status: "accepted"; readonly fingerprint: string }
-  /** By a rule of the user. */
-  | { readonly status: "ignored" }
-  /** Not kept; the sender may try again. The reason is told to the sender. */
-  | { readonly status: "unavailable"; readonly reason: string; readonly retryAfterSeconds?: number | undefined };
-
+/** Throws what is wrong with the files of the page. */
 export function createRoutes(options: RouteOptions): (request: IncomingMessage, response: ServerResponse) => void {
   const app = express();
   app.disable("x-powered-by");
@@ -57,8 +52,14 @@ export function createRoutes(options: RouteOptions): (request: IncomingMessage, 
   const inFlight = createInFlight(MAX_IN_FLIGHT);
   addHealth(app, options);
   addMetrics(app, options, inFlight);
-  addReports(app, options, inFlight);
-  // The page and its queries belong here.
+  addReports(app, options, inFlight, MAX_IN_FLIGHT);
+  addSessions(app, options.token, options.nowMillis);
+  addStats(app, options.stats);
+  addQueries(app, options);
+  addPage(app, options.page);
+  app.get(LIVE_PATH, (request, response) => {
+    refuse(request, response, { status: 426, message: "this is a WebSocket", headers: { upgrade: "websocket" } });
+  });
 
   app.use((request, response) => refuse(request, response, { status: 404, message: "not found" }));
   app.use(onFailure(options.telemetry));
@@ -67,21 +68,24 @@ export function createRoutes(options: RouteOptions): (request: IncomingMessage, 
 
 /** What is worked on at once. Bodies on their way do not count, or slow senders could shut out all others. */
 const MAX_IN_FLIGHT = 64;
-const MAX_REPORT_BYTES = 1_048_576;
 /** Far more than any sender has. Of very many, Node leaves some out, and an important one may be among them. */
 const MAX_HEADERS = 256;
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+/** What anybody may have: it holds no data, or is the way to get in. */
+const OPEN = new RegExp(`^(?:/|/healthz|/readyz|${SESSION_PATH}|${PAGE_PATH}(?:/.*)?)$`);
 
 /** What must hold before any route is looked for. */
 function guard(options: AccessOptions): RequestHandler {
   const access = createAccess(options);
   return (request, response, next) => {
-    const isProbe = request.path === "/healthz" || request.path === "/readyz";
+    const isApi = request.path.startsWith("/api/");
+    // A preflight is answered like any other method that is not there: without a word that would allow anything.
+    const mayComeFromAnywhere = isApi ? request.method === "OPTIONS" : SAFE_METHODS.has(request.method);
     const refusal =
       refuseHeaders(request) ??
       access.refuseHost(request) ??
-      (isProbe ? undefined : access.refuseToken(request)) ??
-      (SAFE_METHODS.has(request.method) ? undefined : access.refuseOrigin(request));
+      (OPEN.test(request.path) ? undefined : isApi ? access.refuseVisitor(request) : access.refuseToken(request)) ??
+      (mayComeFromAnywhere ? undefined : access.refuseOrigin(request));
     if (refusal === undefined) next();
     else refuse(request, response, refusal);
   };
@@ -119,81 +123,13 @@ function addMetrics(app: Express, { render }: RouteOptions, inFlight: InFlight):
     .all(onlyMethods("GET, HEAD"));
 }
 
-function addReports(app: Express, options: RouteOptions, inFlight: InFlight): void {
-  const { newId, nowMillis, onReport, telemetry } = options;
-  const resource = options.reportedResource ?? { service: "reported", worker: "unknown" };
-  const readBody = createJsonBodyReader({
-    maxBytes: MAX_REPORT_BYTES,
-    maxTotalBytes: MAX_IN_FLIGHT * MAX_REPORT_BYTES,
-  });
-
-  app
-    .route("/api/report-error")
-    .post(async (request, response) => {
-      const say = (refusal: Refusal): void => {
-        telemetry.received("reports");
-        telemetry.dropped("reports", "refused");
-        refuse(request, response, refusal);
-      };
-      const body = await readBody(request, response);
-      if (body.status === "gone") return;
-      if (body.status === "refused") return say(body.refusal);
-      const report = parseReport(body.value, { resource, newId, nowMillis });
-      if (report.status === "invalid") {
-        return say({ status: 400, message: "the report is not valid", errors: report.errors });
-      }
-      const busy = await inFlight(async () => {
-        const outcome = await onReport(report.raw);
-        if (outcome.status === "unavailable") return say(unavailable(outcome));
-        telemetry.received("reports");
-        if (outcome.status === "accepted") telemetry.kept("reports");
-        else telemetry.dropped("reports", "ignored");
-        answerJson(request, response, 200, success(report.raw, outcome));
-      });
-      if (busy !== undefined) say(busy);
-    })
-    .all(onlyMethods("POST"));
-}
-
-type Outcome<S extends ReportOutcome["status"]> = Extract<ReportOutcome, { status: S }>;
-
-function success({ id }: RawError, outcome: Outcome<"accepted" | "ignored">): JsonObject {
-  if (outcome.status === "ignored")
-    return { status: "success", message: "Error ignored by a rule of the configuration" };
-  return { status: "success", message: "Error reported successfully", id, fingerprint: outcome.fingerprint };
-}
-
-function unavailable({ reason, retryAfterSeconds = 1 }: Outcome<"unavailable">): Refusal {
-  return { status: 503, message: reason, headers: { "retry-after": String(Math.ceil(retryAfterSeconds)) } };
-}
-
-/** Does the work, or says why not. */
-type InFlight = (work: () => Promise<void>) => Promise<Refusal | undefined>;
-
-function createInFlight(limit: number): InFlight {
-  let running = 0;
-  return async (work) => {
-    if (running >= limit) return BUSY;
-    running += 1;
-    try {
-      await work();
-    } finally {
-      running -= 1;
-    }
-    return undefined;
-  };
-}
-
-function onlyMethods(allow: string): RequestHandler {
-  return (request, response) =>
-    refuse(request, response, { status: 405, message: "method not allowed", headers: { allow } });
-}
-
 /** Express knows it for one by its four parameters. */
 function onFailure(telemetry: Telemetry): ErrorRequestHandler {
   return (error: unknown, request, response, _next) => {
-    telemetry.internalError("api server", error);
     if (response.headersSent) response.destroy();
+    // What stands for a part of a path cannot be decoded.
+    else if (error instanceof URIError) refuse(request, response, { status: 400, message: "the path is not valid" });
     else refuse(request, response, { status: 500, message: "internal error" });
+    if (!(error instanceof URIError)) telemetry.internalError("api server", error);
   };
 }

@@ -7,11 +7,12 @@ import { gunzipSync } from "node:zlib";
 import { Counter, Registry } from "prom-client";
 import { renderExposition } from "../../src/exporter/exposition";
 import { type ApiServerOptions, createApiServer } from "../../src/server/api-server";
-import type { ReportOutcome } from "../../src/server/routes";
+import { createLiveFeed } from "../../src/server/live-feed";
+import type { ReportOutcome } from "../../src/server/report-routes";
 import { createTelemetry } from "../../src/telemetry";
 import { errorEvent, metricsWith } from "../exporter/error-event";
 import { parseExposition } from "../exporter/parse-exposition";
-import { ask, assertServesOn, FINGERPRINT, report, serve, speak } from "./ask";
+import { ask, assertServesOn, FINGERPRINT, NO_PAGE, report, STATS, serve, speak } from "./ask";
 
 const GOOD = { type: "E", message: "m" };
 
@@ -136,7 +137,7 @@ test("what is not there is a 404, as JSON under /api/ and as text elsewhere", as
     const answer = await ask(port, { path });
     assert.deepEqual([answer.status, JSON.parse(answer.text)], [404, { status: "error", message: "not found" }], path);
   }
-  for (const path of ["/", "/x", "/metrics/", "/METRICS", "//metrics", "/.env", "/.git/config", "/API/report-error"]) {
+  for (const path of ["/x", "/metrics/", "/METRICS", "//metrics", "/.env", "/.git/config", "/API/report-error"]) {
     const answer = await ask(port, { path });
     assert.deepEqual([answer.status, answer.text], [404, "not found\n"], path);
     assert.match(answer.headers["content-type"] ?? "", /^text\/plain/);
@@ -151,7 +152,7 @@ test("every answer carries the security headers", async (context) => {
     await ask(port, { path: "/metrics" }),
     await ask(port, { path: "/healthz" }),
     await ask(port, { path: "/readyz" }),
-    await ask(port, { path: "/", headers: { authorization } }),
+    await ask(port, { path: "/x", headers: { authorization } }),
     await ask(port, { path: "/", headers: { host: "evil.example" } }),
     await ask(port, { path: "/", headers: { authorization, x: "y".repeat(20_000) } }),
     await report(port, GOOD, { authorization }),
@@ -369,6 +370,10 @@ function quietOptions(port: number): ApiServerOptions {
     port,
     render: () => renderExposition([], "prometheus"),
     readiness: () => [],
+    stats: () => STATS,
+    queries: undefined,
+    page: NO_PAGE,
+    live: createLiveFeed(() => 0),
     onReport: async () => ({ status: "ignored" }),
     newId: () => "id",
     nowMillis: () => 0,

@@ -5,10 +5,28 @@ import { connect } from "node:net";
 import type { TestContext } from "node:test";
 import type { RawError } from "../../src/event";
 import { type ApiServer, type ApiServerOptions, createApiServer } from "../../src/server/api-server";
+import { createLiveFeed, type LiveHub } from "../../src/server/live-feed";
+import type { StatsData } from "../../src/server/stats";
 import { createTelemetry, type Telemetry } from "../../src/telemetry";
 
 export const NOW = Date.UTC(2026, 10, 25, 12);
 export const FINGERPRINT = "00112233445566aa";
+
+export const NO_PAGE: ApiServerOptions["page"] = { folder: undefined, theme: "system", soundsFolder: undefined };
+export const STATS: StatsData = {
+  timestamp: new Date(NOW).toISOString(),
+  version: "1.2.3",
+  started_at: new Date(NOW - 60_000).toISOString(),
+  uptime_seconds: 60,
+  memory: { rss_bytes: 90_000_000, heap_used_bytes: 30_000_000, heap_limit_bytes: 4_000_000_000 },
+  signals: { errors: { received: 3, kept: 2, forwarded: 0, dropped: 1, dropped_by_reason: { duplicate: 1 } } },
+  rates: { errors: 0.3 },
+  waiting_errors: 0,
+  queues: [],
+  store: { status: "off", message: null, lag_bytes: null, file_bytes: null },
+  live: { clients: 0, max_clients: 1_000 },
+  theme: "system",
+};
 
 export interface Served {
   readonly port: number;
@@ -16,11 +34,13 @@ export interface Served {
   /** What reached the collector behind the server. */
   readonly reports: readonly RawError[];
   readonly telemetry: Telemetry;
+  readonly live: LiveHub;
 }
 
 export async function serve(context: TestContext, options: Partial<ApiServerOptions> = {}): Promise<Served> {
   const reports: RawError[] = [];
   const telemetry = createTelemetry();
+  const live = createLiveFeed(() => performance.now());
   let ids = 0;
   const server = createApiServer({
     host: "127.0.0.1",
@@ -29,6 +49,10 @@ export async function serve(context: TestContext, options: Partial<ApiServerOpti
       yield "a 1\n";
     },
     readiness: () => [],
+    stats: () => STATS,
+    queries: undefined,
+    page: NO_PAGE,
+    live,
     newId: () => `id-${++ids}`,
     nowMillis: () => NOW,
     telemetry,
@@ -41,7 +65,7 @@ export async function serve(context: TestContext, options: Partial<ApiServerOpti
   context.after(() => server.stop(0));
   const status = await server.start();
   assert.equal(status.status, "listening");
-  return { port: status.status === "listening" ? status.port : 0, server, reports, telemetry };
+  return { port: status.status === "listening" ? status.port : 0, server, reports, telemetry, live };
 }
 
 export interface Question {

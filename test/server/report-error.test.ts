@@ -13,7 +13,7 @@ import {
   MAX_UNKNOWN_FIELDS,
   parseReport,
 } from "../../src/server/report-error";
-import type { ReportOutcome } from "../../src/server/routes";
+import type { ReportOutcome } from "../../src/server/report-routes";
 import { ask, assertServesOn, FINGERPRINT, NOW, report, serve } from "./ask";
 
 const FULL = {
