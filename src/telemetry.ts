@@ -32,7 +32,7 @@ export interface LogWriter {
 }
 
 /** What is counted: error events, spans, log records, reports, requests, metric series, and bugs of Seismo's own. */
-export type Signal = "errors" | "spans" | "logs" | "reports" | "requests" | "metrics" | "internal";
+export type Signal = "errors" | "spans" | "logs" | "reports" | "requests" | "metrics" | "store" | "internal";
 
 /** Every way to lose something. A closed list, since it is a metric label. */
 export const DROP_REASONS = [
@@ -48,6 +48,7 @@ export const DROP_REASONS = [
   "rejected_downstream",
   "corrupt",
   "duplicate",
+  "store_unavailable",
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 

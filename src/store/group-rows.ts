@@ -1,0 +1,205 @@
+/** Groups of errors: what the rows of one fingerprint say together. Roots only. */
+import type { ErrorFilter, GroupRow, TimeRange } from "./answers";
+import { createConditions, errorCondition } from "./conditions";
+import { isoTime, numberOf, numberOrNull, selectErrors, severityOf, textOf, textOrNull } from "./error-rows";
+import type { Row, Statements } from "./statements";
+import { HOUR_MILLIS, spanOf } from "./timeline";
+
+/** Of these fingerprints, in their order; those that are not kept are left out. */
+export async function groupRows(
+  statements: Statements,
+  fingerprints: readonly string[],
+  filter: ErrorFilter,
+  timeRange: TimeRange,
+  nowMillis: number,
+  /** `sinceMillis` as in timeline(); `keptMillis`: what came before it is not looked at. */
+  {
+    sinceMillis = 0,
+    keptMillis = nowMillis - 168 * HOUR_MILLIS,
+  }: { readonly sinceMillis?: number; readonly keptMillis?: number } = {},
+): Promise<readonly GroupRow[]> {
+  if (fingerprints.length === 0) return [];
+  const { fromMillis } = spanOf(timeRange, nowMillis);
+  const counts = await countByInterval(statements, fingerprints, filter, timeRange, nowMillis, {
+    sinceMillis,
+    keptMillis,
+  });
+  const people = await countPeople(statements, fingerprints, filter, Math.max(fromMillis, sinceMillis));
+  const latest = await latestErrors(
+    statements,
+    counts.map(({ latest_seq }) => numberOf(latest_seq)),
+  );
+  const [titles, firstSeen] = [await titlesAfter(statements, latest), await firstSeenOf(statements, fingerprints)];
+  const rowsOf = new Map<string, Row[]>(fingerprints.map((fingerprint) => [fingerprint, []]));
+  for (const row of counts) rowsOf.get(textOf(row["fingerprint"]))?.push(row);
+  return [...rowsOf].flatMap(([fingerprint, rows]) => {
+    const last = rows.map(({ latest_seq }) => latest.get(numberOf(latest_seq))).reduce(later, undefined);
+    if (last === undefined) return [];
+    const inRange = rows.filter(({ interval }) => numberOf(interval) >= 0);
+    const sum = (column: string, of: readonly Row[] = rows): number =>
+      of.reduce((total, row) => total + numberOf(row[column]), 0);
+    const lastHour = sum("last_1h");
+    const known = people.get(fingerprint);
+    const seen = Math.min(firstSeen.get(fingerprint) ?? Infinity, numberOf(last["time"]));
+    const severities = inRange.flatMap((row) => (Array.isArray(row["severities"]) ? row["severities"] : []));
+    return [
+      {
+        fingerprint,
+        title: textOf(last["title"]),
+        type: textOf(last["type"]),
+        message: textOf(last["message"]),
+        error_category: textOf(last["category"]),
+        group: textOf(last["group"]),
+        severity: severityOf(["critical", "warning"].find((severity) => severities.includes(severity)) ?? "info"),
+        occurrences: sum("count", inRange),
+        last_1h: lastHour,
+        last_6h: sum("last_6h"),
+        last_24h: sum("last_24h"),
+        last_7d: sum("last_7d"),
+        first_seen: isoTime(seen),
+        last_seen: isoTime(last["time"]),
+        trend: trendOf(last["trend"]),
+        is_new: seen >= fromMillis,
+        is_regressed: last["is_regressed"] === true,
+        is_quiet: lastHour === 0 && sum("count") >= 2,
+        services: known?.services ?? [],
+        workers: known?.workers ?? 0,
+        users: known?.users ?? 0,
+        sessions: known?.sessions ?? 0,
+        sparkline: sparkline(inRange),
+        recovery_ms: numberOrNull(last["recovery_ms"]),
+        usually_after: usuallyAfter(last["usually_after"], titles),
+      },
+    ];
+  });
+}
+
+/** Of a sparkline. */
+const INTERVALS = 24;
+const MAX_SERVICES = 50;
+
+/** One row for each group and interval; the interval is -1 for what came before the range. */
+async function countByInterval(
+  statements: Statements,
+  fingerprints: readonly string[],
+  filter: ErrorFilter,
+  timeRange: TimeRange,
+  nowMillis: number,
+  { sinceMillis, keptMillis }: { readonly sinceMillis: number; readonly keptMillis: number },
+): Promise<readonly Row[]> {
+  const { fromMillis } = spanOf(timeRange, nowMillis);
+  const { bind, values } = createConditions();
+  const from = bind(Math.max(fromMillis, sinceMillis));
+  const begin = bind(fromMillis);
+  const width = bind((timeRange * HOUR_MILLIS) / INTERVALS);
+  const after = (hours: number): string => `count(*) FILTER (WHERE time >= ${bind(nowMillis - hours * HOUR_MILLIS)})`;
+  return statements.ask(
+    `SELECT s.fingerprint, c.interval, sum(c.count) AS count, sum(c.last_1h) AS last_1h, sum(c.last_6h) AS last_6h,
+       sum(c.last_24h) AS last_24h, sum(c.last_7d) AS last_7d, arg_max(c.latest_seq, c.latest) AS latest_seq, list(DISTINCT s.severity) AS severities
+     FROM (
+       SELECT series, CASE WHEN time < ${from} THEN -1 ELSE least((time - ${begin}) // ${width}, ${INTERVALS - 1}) END AS interval,
+         count(*) AS count, ${after(1)} AS last_1h, ${after(6)} AS last_6h, ${after(24)} AS last_24h, ${after(168)} AS last_7d,
+         max(time) AS latest, arg_max(seq, time) AS latest_seq
+       FROM errors
+       WHERE time >= ${bind(Math.min(fromMillis, keptMillis))} AND NOT is_echo
+         AND series IN (SELECT id FROM series WHERE fingerprint IN (SELECT unnest(${bind(fingerprints)})))
+         AND ${errorCondition(filter, bind)}
+       GROUP BY ALL) c
+     JOIN series s ON s.id = c.series GROUP BY ALL`,
+    values,
+  );
+}
+
+interface People {
+  readonly services: readonly string[];
+  readonly workers: number;
+  readonly users: number;
+  readonly sessions: number;
+}
+
+async function countPeople(
+  statements: Statements,
+  fingerprints: readonly string[],
+  filter: ErrorFilter,
+  fromMillis: number,
+): Promise<ReadonlyMap<string, People>> {
+  const { bind, values } = createConditions();
+  const rows = await statements.ask(
+    `SELECT s.fingerprint, list_sort(list(DISTINCT s.service))[:${MAX_SERVICES}] AS services,
+       count(DISTINCT s.worker) AS workers, count(DISTINCT e.user_id) AS users, count(DISTINCT e.session_id) AS sessions
+     FROM (SELECT * FROM errors WHERE time >= ${bind(fromMillis)} AND NOT is_echo AND ${errorCondition(filter, bind)}) e
+     JOIN series s ON s.id = e.series
+     WHERE s.fingerprint IN (SELECT unnest(${bind(fingerprints)})) GROUP BY s.fingerprint`,
+    values,
+  );
+  return new Map(
+    rows.map((row) => [
+      textOf(row["fingerprint"]),
+      {
+        services: Array.isArray(row["services"]) ? row["services"] : [],
+        workers: numberOf(row["workers"]),
+        users: numberOf(row["users"]),
+        sessions: numberOf(row["sessions"]),
+      },
+    ]),
+  );
+}
+
+async function latestErrors(statements: Statements, seqs: readonly number[]): Promise<ReadonlyMap<number, Row>> {
+  const rows = await statements.ask(selectErrors("WHERE seq IN (SELECT unnest($1)::BIGINT)"), [seqs.map(String)]);
+  return new Map(rows.map((row) => [numberOf(row["seq"]), row]));
+}
+
+function later(one: Row | undefined, other: Row | undefined): Row | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return numberOf(one["time"]) > numberOf(other["time"]) ? one : other;
+}
+
+async function firstSeenOf(
+  statements: Statements,
+  fingerprints: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await statements.ask(
+    "SELECT fingerprint, min(first_seen) AS seen FROM groups WHERE fingerprint IN (SELECT unnest($1)) GROUP BY ALL",
+    [fingerprints],
+  );
+  return new Map(rows.map((row) => [textOf(row["fingerprint"]), numberOf(row["seen"])]));
+}
+
+/** Of the groups that these errors usually come after. */
+async function titlesAfter(
+  statements: Statements,
+  latest: ReadonlyMap<number, Row>,
+): Promise<ReadonlyMap<string, string>> {
+  const wanted = [...latest.values()].flatMap((row) => readUsuallyAfter(row["usually_after"])?.fingerprint ?? []);
+  if (wanted.length === 0) return new Map();
+  const rows = await statements.ask(
+    `SELECT s.fingerprint, arg_max(e.title, e.time) AS title FROM errors e JOIN series s ON s.id = e.series
+     WHERE s.fingerprint IN (SELECT unnest($1)) GROUP BY s.fingerprint`,
+    [wanted],
+  );
+  return new Map(rows.map((row) => [textOf(row["fingerprint"]), textOf(row["title"])]));
+}
+
+function usuallyAfter(json: Row[string] | undefined, titles: ReadonlyMap<string, string>): GroupRow["usually_after"] {
+  const after = readUsuallyAfter(json);
+  return after === undefined ? null : { ...after, title: titles.get(after.fingerprint) ?? null };
+}
+
+function readUsuallyAfter(json: Row[string] | undefined): { fingerprint: string; within: string } | undefined {
+  const text = textOrNull(json ?? null);
+  if (text === null) return undefined;
+  const value: unknown = JSON.parse(text); // written by journal-record.ts
+  if (typeof value !== "object" || value === null || !("fingerprint" in value) || !("within" in value))
+    return undefined;
+  return { fingerprint: String(value.fingerprint), within: String(value.within) };
+}
+
+function trendOf(value: Row[string] | undefined): GroupRow["trend"] {
+  return value === "rising" || value === "steady" || value === "falling" ? value : null;
+}
+
+function sparkline(rows: readonly Row[]): readonly number[] {
+  const counts = new Map(rows.map((row) => [numberOf(row["interval"]), numberOf(row["count"])]));
+  return Array.from({ length: INTERVALS }, (_, interval) => counts.get(interval) ?? 0);
+}

@@ -1,0 +1,77 @@
+/**
+ * What goes again: what is older than the limit, and the oldest of each kind when the file is larger than its limit. DuckDB
+ * gives the space back with the checkpoint that follows.
+ */
+import { statSync } from "node:fs";
+import type { Statements } from "./statements";
+
+export interface Deleted {
+  readonly errors: number;
+  readonly other: number;
+}
+
+/** Of everything. */
+export async function deleteOlderThan(statements: Statements, unixMillis: number): Promise<Deleted> {
+  return statements.transaction(async () => {
+    let other = 0;
+    const errors = await deleted(statements, "errors", "time < $1", [unixMillis]);
+    for (const table of ["requests", "logs", "request_counts", "request_durations", "machines"]) {
+      other += await deleted(statements, table, "time < $1", [unixMillis]);
+    }
+    if (errors > 0) await deleteUnused(statements);
+    return { errors, other };
+  });
+}
+
+/** A tenth of everything, the oldest. */
+export async function deleteOldest(statements: Statements): Promise<Deleted> {
+  return statements.transaction(async () => {
+    let other = 0;
+    let errors = 0;
+    for (const table of ["errors", "requests", "logs", "request_counts", "request_durations"]) {
+      const oldest = `time <= (SELECT quantile_disc(time, ${OLDEST_SHARE}) FROM ${table})`;
+      const count = await deleted(statements, table, oldest, []);
+      if (table === "errors") errors = count;
+      else other += count;
+    }
+    if (errors > 0) await deleteUnused(statements);
+    return { errors, other };
+  });
+}
+
+/** Of the file and its log; what was deleted counts until it is reused. */
+export function fileBytesOf(path: string): number {
+  return [path, `${path}.wal`].reduce((sum, file) => sum + bytesOf(file), 0);
+}
+
+export function walBytesOf(path: string): number {
+  return bytesOf(`${path}.wal`);
+}
+
+/** Of the file's blocks, those that hold something. */
+export async function usedBytesOf(statements: Statements): Promise<number> {
+  const [size] = await statements.ask("SELECT block_size * used_blocks AS bytes FROM pragma_database_size()");
+  return Number(size?.["bytes"] ?? 0);
+}
+
+const OLDEST_SHARE = 0.1;
+
+async function deleted(
+  statements: Statements,
+  table: string,
+  condition: string,
+  values: readonly number[],
+): Promise<number> {
+  const [row] = await statements.ask(`DELETE FROM ${table} WHERE ${condition}`, values);
+  return Number(row?.["Count"] ?? 0);
+}
+
+async function deleteUnused(statements: Statements): Promise<void> {
+  await statements.run("DELETE FROM series WHERE id NOT IN (SELECT DISTINCT series FROM errors)");
+  await statements.run("DELETE FROM groups WHERE fingerprint NOT IN (SELECT fingerprint FROM series)");
+  await statements.run("DELETE FROM endpoints WHERE id NOT IN (SELECT DISTINCT endpoint FROM request_counts)");
+}
+
+function bytesOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
