@@ -236,7 +236,7 @@ test("many short-lived processes end in one sum, and their counts stay", async (
 });
 
 test("a member that hangs is shown as it was, and delays only the first scrape", async (context) => {
-  const { metricsOfGroup, path } = group(context, { collectTimeoutMillis: 200 });
+  const { metricsOfGroup, path } = group(context, { collectTimeoutMillis: 1_000 });
   const child = await member(context, path, "a", 2);
   await untilErrors(metricsOfGroup, 2);
   await tell(child, { blockMillis: 60_000 });
@@ -244,8 +244,8 @@ test("a member that hangs is shown as it was, and delays only the first scrape",
   assert.equal(value(await metricsOfGroup(), "errors_total"), 2);
   const first = performance.now() - start;
   assert.equal(value(await metricsOfGroup(), "errors_total"), 2);
-  assert.ok(first >= 190 && first < 5_000, `waited ${first} ms`);
-  assert.ok(performance.now() - start - first < 190, "waited again");
+  assert.ok(first >= 990 && first < 10_000, `waited ${first} ms`);
+  assert.ok(performance.now() - start - first < 990, "waited again");
 });
 
 test("more members than there may be are turned away and counted", async (context) => {
@@ -345,7 +345,7 @@ test("a group keeps no process alive, neither its owner nor a member", () => {
     joinProcessGroup({ path: ${path}, metrics: metricsWith(), telemetry });
     setTimeout(() => {}, 50);`;
   for (const path of ["group.path", '"/nowhere/metrics.sock"']) {
-    const { status, stderr } = spawnSync(process.execPath, ["-e", script(path)], { timeout: 10_000, encoding: "utf8" });
+    const { status, stderr } = spawnSync(process.execPath, ["-e", script(path)], { timeout: 60_000, encoding: "utf8" });
     assert.equal(status, 0, stderr);
   }
 });
