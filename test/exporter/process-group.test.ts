@@ -14,6 +14,7 @@ import {
   type ProcessGroupOptions,
 } from "../../src/exporter/process-group";
 import { createTelemetry } from "../../src/telemetry";
+import { eventually } from "../instrumentation/fixture-app";
 import { errorEvent, metricsWith, request } from "./error-event";
 
 const MEMBER = join(__dirname, "fixtures/group-member.js");
@@ -61,12 +62,10 @@ function value(
 
 /** A member joins a moment after it started. */
 async function untilErrors(scrape: ProcessGroup["metricsOfGroup"], errors: number): Promise<MetricFamilySnapshot[]> {
-  for (let tries = 0; tries < 200; tries++) {
+  return eventually(`${errors} errors`, async () => {
     const families = await scrape();
-    if (value(families, "errors_total") === errors) return families;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  assert.fail(`no ${errors} errors`);
+    return value(families, "errors_total") === errors ? families : undefined;
+  });
 }
 
 test("a process without members shows itself", async (context) => {
