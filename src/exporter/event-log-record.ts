@@ -99,6 +99,7 @@ function attributesOf(event: ErrorEvent): { readonly attributes: OpenAttributes;
   putJson(CARRIED.properties, event.properties);
   putJson(CARRIED.causes, event.causes);
   putJson(CARRIED.userContext, event.userContext);
+  putJson(CARRIED.breadcrumbs, event.breadcrumbs);
   if (event.request !== undefined) put(requestAttributes(event.request));
   if (event.database !== undefined) put(databaseAttributes(event.database));
   put(event.attributes);

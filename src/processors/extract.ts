@@ -17,6 +17,7 @@ import { emptyBag } from "../bag";
 import {
   type Attributes,
   type AttributeValue,
+  type Breadcrumb,
   CARRIED_ATTRIBUTES as CARRIED,
   type DatabaseContext,
   type JsonObject,
@@ -306,6 +307,7 @@ function fromCarried(exception: AttributeException, log: LogRecord, around: Surr
     ...rawError(error, seen, attributes, undefined, around),
     page: text(carried[CARRIED.page]),
     userContext: objectOf(carried[CARRIED.userContext]),
+    breadcrumbs: breadcrumbsOf(carried[CARRIED.breadcrumbs]),
     systemContext: objectOf(carried[CARRIED.systemContext]),
     hardwareContext: objectOf(carried[CARRIED.hardwareContext]),
   };
@@ -329,6 +331,26 @@ function causesOf(json: AttributeValue | undefined): readonly RawCause[] {
     properties: isJsonObject(properties) ? properties : {},
   }));
 }
+
+function breadcrumbsOf(json: AttributeValue | undefined): readonly Breadcrumb[] | undefined {
+  const list = parsed(json);
+  if (!Array.isArray(list)) return undefined;
+  const number = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined);
+  const word = (value: unknown): string => (typeof value === "string" ? value : "");
+  return list.filter(isJsonObject).map((item) => ({
+    timeUnixMillis: number(item["timeUnixMillis"]) ?? Number.NaN,
+    type: BREADCRUMB_TYPES.find((type) => type === item["type"]) ?? "custom",
+    category: word(item["category"]),
+    message: word(item["message"]),
+    level: BREADCRUMB_LEVELS.find((level) => level === item["level"]) ?? "info",
+    offsetMillis: number(item["offsetMillis"]),
+    durationMillis: number(item["durationMillis"]),
+    data: isJsonObject(item["data"]) ? item["data"] : {},
+  }));
+}
+
+const BREADCRUMB_TYPES: readonly Breadcrumb["type"][] = ["span", "log", "custom"];
+const BREADCRUMB_LEVELS: readonly Breadcrumb["level"][] = ["debug", "info", "warning", "error"];
 
 /** Undefined for what is no JSON text, or was cut on its way. */
 function parsed(json: AttributeValue | undefined): unknown {
