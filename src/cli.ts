@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 /** The `seismo` command: the only file that exits or prints. */
+import { createReadStream } from "node:fs";
 import { hostname } from "node:os";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import type { Config, ConfigProblem } from "./config";
 import { describeProblems, loadConfig } from "./config";
 import { showValue } from "./config/problems";
+import type { Rules } from "./processors/rules";
 import { VERSION } from "./version";
 
 const USAGE = `Usage: seismo <command> [options]
@@ -14,6 +16,7 @@ Commands:
   check [FILE]     validates the configuration, and rules and dashboards against live endpoints (seismo check --help)
   rules            makes alerting/rules.yml of alerting/thresholds.yaml (seismo rules --help)
   fingerprint      names errors: JSON lines in, JSON lines out (seismo fingerprint --help)
+  replay FILE…     tells how a change of rules would group the errors of a journal (seismo replay --help)
 
 Options:
   -h, --help       shows this text
@@ -91,6 +94,24 @@ Options:
   -h, --help          shows this text
 `;
 
+const REPLAY_USAGE = `Usage: seismo replay FILE… --compare [--against FILE] [options]
+
+Names the errors of journal files anew, by the current configuration, and tells which groups of before are several now,
+and which are one now. Before: by another configuration, or the ids that the journal recorded. Changes nothing.
+
+  seismo replay logs/error_log.jsonl --compare                        the current rules against what was recorded
+  seismo replay logs/error_log.jsonl* --compare --against old.yaml    against those of another configuration
+
+Options:
+  --compare           compares
+  --against FILE      the configuration before (else what the journal recorded)
+  --config FILE       configuration (else SEISMO_CONFIG or seismo.config.*)
+  --json              JSON lines: {"kind":"split"|"merge","fingerprint","errors","parts"}, at last {"kind":"summary",…}
+  -h, --help          shows this text
+
+Exit code: 0 when all was compared, 1 when a file or configuration cannot be read, 2 when an option is wrong.
+`;
+
 /** The variables that the options of `collect` stand for; the command line wins. */
 const COLLECT_OPTIONS: { readonly [option: string]: string } = {
   config: "SEISMO_CONFIG",
@@ -132,6 +153,8 @@ async function main(args: readonly string[]): Promise<number> {
       return rules(rest);
     case "fingerprint":
       return await fingerprint(rest);
+    case "replay":
+      return await replay(rest);
     default:
       return misused(`unknown command "${command}"`, USAGE);
   }
@@ -316,6 +339,45 @@ async function fingerprint(args: readonly string[]): Promise<number> {
   if (bad > 0) process.stderr.write(`seismo: ${bad} ${bad === 1 ? "line was" : "lines were"} no error\n`);
   return bad === 0 ? EXIT.done : EXIT.failed;
 }
+
+async function replay(args: readonly string[]): Promise<number> {
+  const given = parse(args, REPLAY_OPTIONS, REPLAY_USAGE, "file");
+  if (typeof given === "number") return given;
+  if (given.values["compare"] !== true) return misused("replay needs --compare", REPLAY_USAGE);
+  if (given.positionals.length === 0) return misused("replay needs a journal file", REPLAY_USAGE);
+  const { compileRules } = require("./processors/rules") as typeof import("./processors/rules");
+  const rulesOf = (option: "config" | "against"): Rules | undefined => {
+    const file = given.values[option];
+    const { config, problems } = configuration(typeof file === "string" ? { SEISMO_CONFIG: file } : {});
+    complain(problems.map((problem) => asTyped(problem, new Map([["SEISMO_CONFIG", option]]))));
+    return problems.length > 0 ? undefined : compileRules({ ...config.errors, redaction: config.redaction });
+  };
+  const after = rulesOf("config");
+  const hasOther = given.values["against"] !== undefined;
+  const before = hasOther ? rulesOf("against") : undefined;
+  if (after === undefined || (hasOther && before === undefined)) return EXIT.failed;
+
+  const compare = require("./replay-compare") as typeof import("./replay-compare");
+  const comparing = compare.createComparison({ before, after });
+  for (const path of given.positionals) {
+    try {
+      await comparing.read(createReadStream(path, "utf8"));
+    } catch (error) {
+      process.stderr.write(`seismo: cannot read ${path}: ${error instanceof Error ? error.message : String(error)}\n`);
+      return EXIT.failed;
+    }
+  }
+  const print = given.values["json"] === true ? compare.comparisonJson : compare.comparisonText;
+  process.stdout.write(print(comparing.result()));
+  return EXIT.done;
+}
+
+const REPLAY_OPTIONS = {
+  compare: { type: "boolean" },
+  against: { type: "string" },
+  config: { type: "string" },
+  json: { type: "boolean" },
+} as const;
 
 function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {

@@ -114,6 +114,8 @@ export interface Config {
   readonly errors: {
     readonly localVariables: "off" | "uncaught" | "all" | "novel";
     readonly sourceContextLines: number;
+    /** Of one request or job; 0 keeps none. */
+    readonly breadcrumbs: number;
     readonly httpClientErrors: boolean;
     readonly errorLogs: boolean;
     readonly recurringAfter: number;

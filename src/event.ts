@@ -105,6 +105,7 @@ export const CARRIED_ATTRIBUTES = {
   causes: "seismo.causes",
   details: "seismo.details",
   userContext: "seismo.user_context",
+  breadcrumbs: "seismo.breadcrumbs",
   systemContext: "seismo.system_context",
   hardwareContext: "seismo.hardware_context",
   frames: "seismo.frames",
@@ -151,6 +152,26 @@ export interface DatabaseContext {
   readonly statusCode?: string | undefined;
   readonly constraint?: string | undefined;
 }
+
+/** Something that happened before an error, in the same request or job. */
+export interface Breadcrumb {
+  /** When it began. */
+  readonly timeUnixMillis: number;
+  /** A finished span, a line of the log, or what the application said itself. */
+  readonly type: "span" | "log" | "custom";
+  /** Of spans `database`, `http`, `messaging` or the kind of span, of lines the logger, else the application's own word. */
+  readonly category: string;
+  /** Of spans their name. */
+  readonly message: string;
+  readonly level: BreadcrumbLevel;
+  /** Since the request or job began, where it has a span. */
+  readonly offsetMillis?: number | undefined;
+  readonly durationMillis?: number | undefined;
+  /** Of spans what identifies the call, by the names of OpenTelemetry's conventions. */
+  readonly data: JsonObject;
+  readonly spanId?: string | undefined;
+}
+export type BreadcrumbLevel = "debug" | "info" | "warning" | "error";
 
 /** What the caller said outright; it wins over what would be inferred. */
 export interface GivenNames {
@@ -204,6 +225,8 @@ export interface RawError {
   readonly systemContext?: JsonObject | undefined;
   /** `hardware_type`, `hardware_types[]`, `hardware_status{overheating,memory_pressure,throttling}`. */
   readonly hardwareContext?: JsonObject | undefined;
+  /** What came before it, in the order in which it ended. */
+  readonly breadcrumbs?: readonly Breadcrumb[] | undefined;
   /** Of the calls that were under way when it was thrown. */
   readonly variables?: readonly CallVariables[] | undefined;
   /** As the process explained them in which it was thrown: the author's places, source lines, variables. Shown in place of those of `stack`. */

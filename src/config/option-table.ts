@@ -581,6 +581,13 @@ export const TABLE: Table = {
       fallback: 5,
       about: "Lines of source code on each side of a frame's; `0` for none.",
     },
+    breadcrumbs: {
+      ...whole("breadcrumbs", 0, 100),
+      key: "errors.breadcrumbs",
+      env: "SEISMO_BREADCRUMBS",
+      fallback: 30,
+      about: "What happened before an error in its request that its event tells of, the newest; `0` for none.",
+    },
     httpClientErrors: {
       ...flag(),
       key: "errors.http_client_errors",

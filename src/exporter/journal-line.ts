@@ -4,6 +4,7 @@
  *   ErrorEvent ──journalLine()──► {"id":…,"timestamp":…,"action":"error",…} ──readJournalLine()──► ErrorEvent
  */
 import {
+  type Breadcrumb,
   CATEGORIES,
   type DatabaseContext,
   type ErrorEvent,
@@ -92,7 +93,11 @@ export function readJournalLine(line: string): JournalEntry | undefined {
 
 function shortened(record: JournalRecord, whole: readonly StackFrame[]): string {
   let frames = whole;
-  let short: JournalRecord = { ...record, stack: frames.map(toFrame) };
+  let short: JournalRecord = withFewerBreadcrumbs({ ...record, stack: frames.map(toFrame) });
+  if (short.truncated !== record.truncated) {
+    const line = toJson(short);
+    if (Buffer.byteLength(line) < MAX_LINE_BYTES) return line;
+  }
   for (const part of FRAME_CUTS) {
     if (!frames.some((frame) => frame[part] !== undefined)) continue;
     frames = frames.map((frame) => ({ ...frame, [part]: undefined }));
@@ -161,6 +166,7 @@ function toRecord(event: ErrorEvent): JournalRecord {
     // Only where no frame could be read from it: a stack of an unknown language is kept as it came.
     stack_text: event.frames.length === 0 && event.stack !== "" ? event.stack : null,
     causes: event.causes,
+    breadcrumbs: event.breadcrumbs?.map(toBreadcrumb) ?? [],
     request: event.request ? toRequest(event.request) : null,
     database: event.database ? toDatabase(event.database) : null,
     system_context: event.systemContext ?? null,
@@ -190,6 +196,25 @@ function toRecord(event: ErrorEvent): JournalRecord {
     },
     truncated: event.truncated,
   };
+}
+
+function toBreadcrumb(breadcrumb: Breadcrumb): object {
+  const { timeUnixMillis, type, category, message, level, offsetMillis, durationMillis, data } = breadcrumb;
+  return {
+    timestamp: isoTime(timeUnixMillis),
+    type,
+    category,
+    message,
+    level,
+    offset_ms: toMicros(offsetMillis),
+    duration_ms: toMicros(durationMillis),
+    data,
+  };
+}
+
+/** Milliseconds to three places: clocks know no more. */
+function toMicros(millis: number | undefined): number | undefined {
+  return millis === undefined ? undefined : Math.round(millis * 1_000) / 1_000;
 }
 
 /** A time that no calendar has must not cost the event. */
@@ -238,6 +263,22 @@ export function toJson(value: object): string {
 
 function toWellFormed(sequence: string): string {
   return sequence.startsWith("\\ud") ? "\\ufffd" : sequence;
+}
+
+/** What happened longest ago is missed least: as many of the latest as leave room for all the rest. */
+function withFewerBreadcrumbs(record: JournalRecord): JournalRecord {
+  const all: unknown = record["breadcrumbs"];
+  if (!Array.isArray(all) || all.length === 0) return record;
+  const truncated = [...record.truncated, "breadcrumbs"];
+  const bytesOf = (part: object): number => Buffer.byteLength(toJson(part));
+  let room = MAX_LINE_BYTES - bytesOf({ ...record, breadcrumbs: [], truncated });
+  const kept: unknown[] = [];
+  for (const breadcrumb of all.toReversed()) {
+    room -= bytesOf(breadcrumb) + 1;
+    if (room <= 0) break;
+    kept.push(breadcrumb);
+  }
+  return { ...record, breadcrumbs: kept.reverse(), truncated };
 }
 
 function withoutFields(record: JournalRecord, fields: readonly string[]): JournalRecord {

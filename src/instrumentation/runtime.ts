@@ -163,6 +163,7 @@ function createRuntime(): Runtime {
     resource,
     extract: { httpClientErrors: config.errors.httpClientErrors },
     newId,
+    maxBreadcrumbs: config.errors.breadcrumbs,
     variablesOf: (thrown) => localVariables?.of(thrown),
     later: (callback, millis) => void setTimeout(callback, millis).unref(),
   });

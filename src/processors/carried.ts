@@ -5,6 +5,7 @@
 import {
   type Attributes,
   type AttributeValue,
+  type Breadcrumb,
   CARRIED_ATTRIBUTES as CARRIED,
   type JsonObject,
   type RawCause,
@@ -29,6 +30,7 @@ export function withCarried(raw: RawError, carried: Attributes): RawError {
     details: objectOf(carried[CARRIED.details]) ?? raw.details,
     page: textOf(carried[CARRIED.page]) || raw.page,
     userContext: objectOf(carried[CARRIED.userContext]),
+    breadcrumbs: breadcrumbsOf(carried[CARRIED.breadcrumbs]) ?? raw.breadcrumbs,
     systemContext: objectOf(carried[CARRIED.systemContext]),
     hardwareContext: objectOf(carried[CARRIED.hardwareContext]),
     explained: framesOf(carried[CARRIED.frames]),
@@ -53,6 +55,25 @@ function causesOf(json: AttributeValue | undefined): readonly RawCause[] | undef
     properties: isJsonObject(properties) ? properties : {},
   }));
 }
+
+function breadcrumbsOf(json: AttributeValue | undefined): readonly Breadcrumb[] | undefined {
+  const list = parsed(json);
+  if (!Array.isArray(list)) return undefined;
+  const number = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined);
+  return list.filter(isJsonObject).map((item) => ({
+    timeUnixMillis: number(item["timeUnixMillis"]) ?? Number.NaN,
+    type: BREADCRUMB_TYPES.find((type) => type === item["type"]) ?? "custom",
+    category: textOf(item["category"]),
+    message: textOf(item["message"]),
+    level: BREADCRUMB_LEVELS.find((level) => level === item["level"]) ?? "info",
+    offsetMillis: number(item["offsetMillis"]),
+    durationMillis: number(item["durationMillis"]),
+    data: isJsonObject(item["data"]) ? item["data"] : {},
+  }));
+}
+
+const BREADCRUMB_TYPES: readonly Breadcrumb["type"][] = ["span", "log", "custom"];
+const BREADCRUMB_LEVELS: readonly Breadcrumb["level"][] = ["debug", "info", "warning", "error"];
 
 function framesOf(json: AttributeValue | undefined): readonly StackFrame[] | undefined {
   const list = parsed(json);

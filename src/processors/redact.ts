@@ -9,6 +9,7 @@ import { emptyBag } from "../bag";
 import type {
   Attributes,
   AttributeValue,
+  Breadcrumb,
   JsonObject,
   JsonValue,
   RawCause,
@@ -47,8 +48,18 @@ export interface RedactionRules {
   readonly hideInFrames: (frames: string) => string;
   /** hideLiterals(), for statements with placeholders, which repeat as well. */
   readonly hideInStatement: (statement: string) => string;
+  /** One stands before many errors of its request. */
+  readonly knownBreadcrumbs: WeakMap<Breadcrumb, SafeBreadcrumb>;
   /** redactLabel(): few texts, which come again and again. */
   readonly hideInLabel: (text: string) => string;
+}
+
+/** A breadcrumb without secrets and within limits. */
+export interface SafeBreadcrumb {
+  readonly breadcrumb: Breadcrumb;
+  /** As JSON, in characters. */
+  readonly length: number;
+  readonly isCut: boolean;
 }
 
 /** What to do with a key and its value. */
@@ -71,6 +82,9 @@ export const MAX_FRAMES = 50;
 /** Lines of source code on either side of a frame's own. */
 export const MAX_CONTEXT_LINES = 20;
 export const MAX_DEPTH = 8;
+export const MAX_BREADCRUMBS = 100;
+/** Of the breadcrumbs of one error as JSON, in characters. */
+export const MAX_BREADCRUMBS_LENGTH = 16_384;
 /** Values in one bag (`details`, `properties`…), nested ones included. */
 export const MAX_NODES = 1_000;
 
@@ -81,6 +95,7 @@ export function compileRedaction(options: RedactionOptions): RedactionRules {
     knownKeys: new Map(),
     hideInFrames: memoized((frames) => hideSecrets(frames, patterns), KNOWN_FRAMES),
     hideInStatement: memoized(hideLiterals, KNOWN_FRAMES),
+    knownBreadcrumbs: new WeakMap(),
     hideInLabel: memoized(
       (text) => hideSecrets(text.slice(0, MAX_VALUE_LENGTH + LOOKAHEAD), patterns, MAX_VALUE_LENGTH),
       KNOWN_LABELS,
@@ -157,6 +172,7 @@ export function redact(raw: RawError, rules: RedactionRules): RedactedError {
     details: boundedBag(pass, "details", raw.details),
     systemContext: bag("systemContext", raw.systemContext),
     hardwareContext: bag("hardwareContext", raw.hardwareContext),
+    breadcrumbs: raw.breadcrumbs && boundedBreadcrumbs(pass, raw.breadcrumbs),
     variables: raw.variables?.map(({ function: name, file, values }) => ({
       function: boundedText(pass, "variables", name, MAX_VALUE_LENGTH),
       file: boundedText(pass, "variables", file, MAX_VALUE_LENGTH),
@@ -321,6 +337,38 @@ function boundedFrame(pass: Pass, frame: StackFrame): StackFrame {
     },
     variables: variables && boundedBag(pass, "stack", variables),
   };
+}
+
+/** The latest, as many as have room. */
+function boundedBreadcrumbs({ rules, truncated }: Pass, breadcrumbs: readonly Breadcrumb[]): readonly Breadcrumb[] {
+  const kept: Breadcrumb[] = [];
+  let room = MAX_BREADCRUMBS_LENGTH;
+  for (let at = breadcrumbs.length - 1; at >= 0; at--) {
+    const raw = breadcrumbs[at];
+    if (raw === undefined) continue;
+    const { breadcrumb, length, isCut } = safeBreadcrumb(raw, rules);
+    room -= length + 1;
+    const hasRoom = room >= 0 && kept.length < MAX_BREADCRUMBS;
+    if (isCut || !hasRoom) truncated.add("breadcrumbs");
+    if (!hasRoom) break;
+    kept.push(breadcrumb);
+  }
+  return kept.reverse();
+}
+
+function safeBreadcrumb(raw: Breadcrumb, rules: RedactionRules): SafeBreadcrumb {
+  const known = rules.knownBreadcrumbs.get(raw);
+  if (known !== undefined) return known;
+  const pass: Pass = { rules, truncated: new Set() };
+  const breadcrumb = {
+    ...raw,
+    category: boundedText(pass, "breadcrumbs", raw.category, MAX_TYPE_LENGTH),
+    message: boundedText(pass, "breadcrumbs", raw.message, MAX_VALUE_LENGTH),
+    data: boundedBag(pass, "breadcrumbs", raw.data),
+  };
+  const safe = { breadcrumb, length: JSON.stringify(breadcrumb).length, isCut: pass.truncated.size > 0 };
+  rules.knownBreadcrumbs.set(raw, safe);
+  return safe;
 }
 
 function first<T>(pass: Pass, field: string, list: readonly T[], limit: number): readonly T[] {
