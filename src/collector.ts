@@ -151,9 +151,9 @@ export function createCollector(config: Config): Collector {
 
   /** The journal's line names the request of an event by its trace alone: without one, what came before is not known. */
   function recount(event: EventSummary, millis: number): void {
-    const { id } = event.fingerprint;
+    const { id, previous } = event.fingerprint;
     const { firstSeenUnixMillis } = event.recurrence;
-    frequency.record(id, millis, event.traceId === undefined ? undefined : event);
+    frequency.record(id, millis, event.traceId === undefined ? undefined : event, previous);
     if (firstSeenUnixMillis !== undefined) frequency.seenSince(id, firstSeenUnixMillis);
   }
 

@@ -179,6 +179,8 @@ export interface GivenNames {
   readonly severity?: Severity | undefined;
   /** Parts of an explicit fingerprint; may hold variables such as `{{ default }}`. */
   readonly fingerprint?: readonly string[] | undefined;
+  /** Of a whole id that Seismo gave upstream, the one before. */
+  readonly previousFingerprint?: string | undefined;
 }
 
 /** How the failure was seen. */
@@ -286,6 +288,8 @@ export interface Fingerprint {
   readonly reason: string;
   /** The message with its variable parts named. */
   readonly template: string;
+  /** The id before, where rules or the version changed it: the group may be known by it. */
+  readonly previous?: string | undefined;
 }
 
 /** How often a fingerprint was seen, this occurrence included. */
@@ -344,7 +348,7 @@ export type EventSummary = Pick<
   "id" | "timeUnixMillis" | "type" | "origin" | "resource" | "traceId" | "systemContext" | "hardwareContext"
 > & {
   readonly classification: Pick<Classification, "group" | "category">;
-  readonly fingerprint: Pick<Fingerprint, "id">;
+  readonly fingerprint: Pick<Fingerprint, "id" | "previous">;
   /** When its group was first seen only of an event that is read back. */
   readonly recurrence: Pick<Recurrence, "isNew" | "isRegressed"> & Partial<Pick<Recurrence, "firstSeenUnixMillis">>;
   readonly rating: Pick<SeverityRating, "severity">;
@@ -363,7 +367,7 @@ export function summaryOf(event: EventSummary): EventSummary {
     systemContext: event.systemContext,
     hardwareContext: event.hardwareContext,
     classification: { group: classification.group, category: classification.category },
-    fingerprint: { id: event.fingerprint.id },
+    fingerprint: { id: event.fingerprint.id, previous: event.fingerprint.previous },
     recurrence: { isNew: recurrence.isNew, isRegressed: recurrence.isRegressed },
     rating: { severity: event.rating.severity },
   };

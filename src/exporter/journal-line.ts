@@ -80,7 +80,10 @@ export function readJournalLine(line: string): JournalEntry | undefined {
       systemContext: contextOf(record["system_context"]),
       hardwareContext: contextOf(record["hardware_context"]),
       classification: { group, category: textOf(record["error_category"]) },
-      fingerprint: { id: textOf(record["fingerprint"]) },
+      fingerprint: {
+        id: textOf(record["fingerprint"]),
+        previous: textOf(record["fingerprint_previous"]) || undefined,
+      },
       recurrence: {
         isNew: recurrence["is_new"] === true,
         isRegressed: recurrence["is_regressed"] === true,
@@ -150,6 +153,7 @@ function toRecord(event: ErrorEvent): JournalRecord {
     severity_reasons: rating.reasons,
     advice: event.advice,
     fingerprint: fingerprint.id,
+    fingerprint_previous: fingerprint.previous ?? null,
     fingerprint_version: fingerprint.version,
     fingerprint_reason: fingerprint.reason,
     service: resource.service,

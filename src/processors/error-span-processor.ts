@@ -324,5 +324,7 @@ function tag(span: object, event: ErrorEvent): void {
   attributes["error.group"] = event.classification.group;
   attributes["error.severity"] = event.rating.severity;
   attributes["error.fingerprint"] = event.fingerprint.id;
+  const { previous } = event.fingerprint;
+  if (previous !== undefined) attributes["error.fingerprint_previous"] = previous;
   attributes["error.origin"] = event.origin;
 }

@@ -395,6 +395,7 @@ function givenNames(attributes: Attributes): RawError["given"] {
     category: text(attributes["error.category"]),
     severity: isSeverity(severity) ? severity : undefined,
     fingerprint: fingerprint === undefined ? undefined : [fingerprint],
+    previousFingerprint: text(attributes["error.fingerprint_previous"]),
   };
 }
 

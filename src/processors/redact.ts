@@ -188,6 +188,7 @@ export function redact(raw: RawError, rules: RedactionRules): RedactedError {
         first(pass, "given", given.fingerprint, MAX_LIST_LENGTH).map((part) =>
           boundedText(pass, "given", part, MAX_VALUE_LENGTH),
         ),
+      previousFingerprint: value("given", given.previousFingerprint),
     },
     truncated: [...truncated], // last: by now every field was gone through
   };

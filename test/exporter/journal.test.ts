@@ -460,7 +460,7 @@ test("what is read back of an event is what counting needs, and nothing is made 
     ...{ id, timeUnixMillis, type, origin, traceId, systemContext, hardwareContext },
     resource: { service: resource.service, worker: resource.worker },
     classification: { group: "application_error", category: "application_error" },
-    fingerprint: { id: event.fingerprint.id },
+    fingerprint: { id: event.fingerprint.id, previous: undefined },
     recurrence: { isNew: true, isRegressed: true, firstSeenUnixMillis: SEEN_ONCE.firstSeenUnixMillis },
     rating: { severity: "warning" },
   });
