@@ -131,6 +131,7 @@ export interface Config {
     readonly allowKeys: readonly string[];
     readonly emails: boolean;
     readonly ips: boolean;
+    readonly clientAddresses: boolean;
   };
   readonly instrumentation: {
     readonly names: readonly InstrumentationName[];

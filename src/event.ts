@@ -106,6 +106,7 @@ export const CARRIED_ATTRIBUTES = {
   details: "seismo.details",
   userContext: "seismo.user_context",
   breadcrumbs: "seismo.breadcrumbs",
+  pool: "seismo.pool",
   systemContext: "seismo.system_context",
   hardwareContext: "seismo.hardware_context",
   frames: "seismo.frames",
@@ -137,6 +138,8 @@ export interface RequestContext {
   readonly url?: string | undefined;
   readonly statusCode?: number | undefined;
   readonly peer?: string | undefined;
+  /** Of who asked; kept only where that is asked for (`redaction.client_addresses`). */
+  readonly clientAddress?: string | undefined;
   readonly headers?: JsonObject | undefined;
   readonly durationMillis?: number | undefined;
 }
@@ -151,6 +154,15 @@ export interface DatabaseContext {
   /** SQLSTATE, MySQL number, MongoDB code… as text. */
   readonly statusCode?: string | undefined;
   readonly constraint?: string | undefined;
+  /** When it failed, of the pool that its connections are from. */
+  readonly pool?: PoolState | undefined;
+}
+
+/** Connections: open, of these unused, and how many calls wait for one. */
+export interface PoolState {
+  readonly size: number;
+  readonly idle: number;
+  readonly waiting: number;
 }
 
 /** Something that happened before an error, in the same request or job. */

@@ -676,6 +676,13 @@ export const TABLE: Table = {
       fallback: false,
       about: "Hide IP addresses.",
     },
+    clientAddresses: {
+      ...flag(),
+      key: "redaction.client_addresses",
+      env: "SEISMO_CLIENT_ADDRESSES",
+      fallback: false,
+      about: "Keep with an error the address of who sent the request.",
+    },
   },
   instrumentation: {
     names: {

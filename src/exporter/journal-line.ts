@@ -250,13 +250,14 @@ function toFrame(frame: StackFrame): object {
 }
 
 function toRequest(request: RequestContext): object {
-  const { method, route, url, statusCode, peer, headers, durationMillis } = request;
-  return { method, route, url, peer, headers, status_code: statusCode, duration_ms: durationMillis };
+  const { method, route, url, statusCode, peer, clientAddress, headers, durationMillis } = request;
+  const [status_code, duration_ms, client_address] = [statusCode, durationMillis, clientAddress];
+  return { method, route, url, peer, headers, status_code, duration_ms, client_address };
 }
 
 function toDatabase(database: DatabaseContext): object {
-  const { system, namespace, operation, collection, query, statusCode, constraint } = database;
-  return { system, namespace, operation, collection, query, constraint, status_code: statusCode };
+  const { system, namespace, operation, collection, query, statusCode, constraint, pool } = database;
+  return { system, namespace, operation, collection, query, constraint, status_code: statusCode, pool };
 }
 
 /** JSON.stringify escapes a surrogate without its partner; such an escape is valid ASCII, but readers refuse it. */

@@ -65,6 +65,10 @@ const ON_DEMAND: { readonly [name: string]: Library } = {
   },
   pg: {
     modules: ["pg", "pg-pool"],
+    errors: () => {
+      const { PgPoolsInstrumentation } = require("./pg-pools") as typeof import("./pg-pools");
+      return new PgPoolsInstrumentation();
+    },
     spans: () => {
       const { PgInstrumentation } =
         require("@opentelemetry/instrumentation-pg") as typeof import("@opentelemetry/instrumentation-pg");

@@ -8,6 +8,7 @@ import {
   type Breadcrumb,
   CARRIED_ATTRIBUTES as CARRIED,
   type JsonObject,
+  type PoolState,
   type RawCause,
   type RawError,
   type SourceContext,
@@ -33,6 +34,7 @@ export function withCarried(raw: RawError, carried: Attributes): RawError {
     breadcrumbs: breadcrumbsOf(carried[CARRIED.breadcrumbs]) ?? raw.breadcrumbs,
     systemContext: objectOf(carried[CARRIED.systemContext]),
     hardwareContext: objectOf(carried[CARRIED.hardwareContext]),
+    database: raw.database && { ...raw.database, pool: poolOf(carried[CARRIED.pool]) },
     explained: framesOf(carried[CARRIED.frames]),
   };
 }
@@ -54,6 +56,12 @@ function causesOf(json: AttributeValue | undefined): readonly RawCause[] | undef
     stack: textOf(stack),
     properties: isJsonObject(properties) ? properties : {},
   }));
+}
+
+function poolOf(json: AttributeValue | undefined): PoolState | undefined {
+  const { size, idle, waiting } = objectOf(json) ?? {};
+  const isState = typeof size === "number" && typeof idle === "number" && typeof waiting === "number";
+  return isState ? { size, idle, waiting } : undefined;
 }
 
 function breadcrumbsOf(json: AttributeValue | undefined): readonly Breadcrumb[] | undefined {

@@ -11,7 +11,16 @@
 import { type Context, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { hrTimeToMilliseconds } from "@opentelemetry/core";
 import type { ReadableSpan, Span as SdkSpan, SpanProcessor } from "@opentelemetry/sdk-trace-base";
-import type { CallVariables, ErrorEvent, RawError, SpanKind as RecordKind, Resource, SpanRecord } from "../event";
+import type {
+  Attributes,
+  CallVariables,
+  ErrorEvent,
+  PoolState,
+  RawError,
+  SpanKind as RecordKind,
+  Resource,
+  SpanRecord,
+} from "../event";
 import type { Telemetry } from "../telemetry";
 import { breadcrumbsBefore, createTrail, keep, keepNote, type Note, type Trail } from "./breadcrumbs";
 import { type ExtractOptions, extractErrors, mayHaveFailed, withDriverCodes } from "./extract";
@@ -42,6 +51,8 @@ export interface ErrorSpanProcessorDependencies {
   readonly maxBreadcrumbs: number;
   /** The local variables that were kept of a thrown object. */
   readonly variablesOf?: ((thrown: object) => readonly CallVariables[] | undefined) | undefined;
+  /** Of the pool of connections to the database that a span's attributes name. */
+  readonly poolOf?: ((attributes: Attributes) => PoolState | undefined) | undefined;
   /** Calls back once after so many milliseconds, without keeping the process alive. */
   readonly later: (callback: () => void, millis: number) => void;
 }
@@ -135,10 +146,17 @@ export class ErrorSpanProcessor implements SpanProcessor {
     );
     for (const [index, raw] of errors.entries()) {
       const live = record.exceptions[index]?.live;
-      const counted = this.#record(withAdded(raw, scope), identitiesOf(live), scope);
+      const counted = this.#record(this.#withPool(withAdded(raw, scope)), identitiesOf(live), scope);
       if (counted?.event !== undefined) tag(span, counted.event);
     }
     if (scope !== undefined && scope === root) this.#held.release(scope);
+  }
+
+  /** As it is now, when the call has just failed. */
+  #withPool(raw: RawError): RawError {
+    if (raw.database === undefined) return raw;
+    const pool = this.#deps.poolOf?.(raw.attributes);
+    return pool === undefined ? raw : { ...raw, database: { ...raw.database, pool } };
   }
 
   #record(raw: RawError, identities: readonly object[], scope: SpanScope | undefined): Counted | undefined {

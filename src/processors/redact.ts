@@ -36,12 +36,15 @@ export interface RedactionOptions {
   readonly emails?: boolean | undefined;
   /** Hide IP addresses. Default false. */
   readonly ips?: boolean | undefined;
+  /** Keep the addresses of who sent a request. Default false. */
+  readonly clientAddresses?: boolean | undefined;
 }
 
 export interface RedactionRules {
   readonly keys: KeyRules;
   readonly emails: boolean;
   readonly ips: boolean;
+  readonly clientAddresses: boolean;
   /** What was found out about keys. Keys repeat; the memory is bounded. */
   readonly knownKeys: Map<string, KeyPlan>;
   /** hideSecrets() for the frames of a stack, which repeat even more. */
@@ -92,6 +95,7 @@ export function compileRedaction(options: RedactionOptions): RedactionRules {
   const patterns = { keys: compileKeys(options), emails: options.emails ?? false, ips: options.ips ?? false };
   return {
     ...patterns,
+    clientAddresses: options.clientAddresses ?? false,
     knownKeys: new Map(),
     hideInFrames: memoized((frames) => hideSecrets(frames, patterns), KNOWN_FRAMES),
     hideInStatement: memoized(hideLiterals, KNOWN_FRAMES),
@@ -141,13 +145,14 @@ export function redact(raw: RawError, rules: RedactionRules): RedactedError {
     spanId: raw.spanId,
     spanName: value("spanName", raw.spanName),
     spanKind: raw.spanKind,
-    attributes: boundedAttributes(pass, "attributes", raw.attributes),
+    attributes: boundedAttributes(pass, "attributes", raw.attributes, raw.spanKind),
     request: request && {
       method: value("request", request.method),
       route: value("request", request.route),
       url: request.url === undefined ? undefined : boundedUrl(pass, "request", request.url),
       statusCode: request.statusCode,
       peer: value("request", request.peer),
+      clientAddress: rules.clientAddresses ? value("request", request.clientAddress) : undefined,
       headers: bag("request", request.headers),
       durationMillis: request.durationMillis,
     },
@@ -162,6 +167,7 @@ export function redact(raw: RawError, rules: RedactionRules): RedactedError {
           : rules.hideInStatement(boundedText(pass, "database", database.query, MAX_MESSAGE_LENGTH)),
       statusCode: value("database", database.statusCode),
       constraint: value("database", database.constraint),
+      pool: database.pool,
     },
     requestId: value("requestId", raw.requestId),
     sessionId: value("sessionId", raw.sessionId),
@@ -378,12 +384,29 @@ function first<T>(pass: Pass, field: string, list: readonly T[], limit: number):
   return list.slice(0, limit);
 }
 
-function boundedAttributes(pass: Pass, field: string, attributes: Attributes): Attributes {
-  const keys = first(pass, field, Object.keys(attributes), MAX_ATTRIBUTES);
+function boundedAttributes(
+  pass: Pass,
+  field: string,
+  attributes: Attributes,
+  kind: RawError["spanKind"] | undefined,
+): Attributes {
+  const isKept = (key: string): boolean =>
+    !CLIENT_ADDRESSES.has(key) && (kind !== "server" || !PEER_ADDRESSES.has(key));
+  const all = Object.keys(attributes);
+  const allowed = pass.rules.clientAddresses || all.every(isKept) ? all : all.filter(isKept);
+  const keys = first(pass, field, allowed, MAX_ATTRIBUTES);
   return copyAttributes(attributes, keys, pass.rules, boundedStep(pass, field), (list) =>
     first(pass, field, list, MAX_LIST_LENGTH),
   );
 }
+
+/** Attributes that say who asked, by the conventions of today and before. */
+const CLIENT_ADDRESSES: ReadonlySet<string> = new Set(["client.address", "client.port", "http.client_ip"]);
+/** Of a server's span these are the client's. */
+const PEER_ADDRESSES: ReadonlySet<string> = new Set([
+  ...["network.peer.address", "network.peer.port", "net.peer.ip", "net.peer.port"],
+  ...["net.sock.peer.addr", "net.sock.peer.port"],
+]);
 
 function boundedStep(pass: Pass, field: string): TextStep {
   return (text, plan) => {

@@ -359,3 +359,22 @@ test("no canary survives in any bag", () => {
     { numRuns: 1_000 },
   );
 });
+
+test("addresses of who asked are kept where that is asked for, and nowhere else", () => {
+  const attributes = {
+    ...{ "client.address": "203.0.113.9", "client.port": 4711, "network.peer.address": "203.0.113.9" },
+    ...{ "server.address": "shop", "http.route": "/pay" },
+  };
+  const asked = raw({
+    ...{ attributes, spanKind: "server", request: { method: "GET", clientAddress: "203.0.113.9" } },
+  });
+  const without = redact(asked, rules);
+  assert.deepEqual(Object.keys(without.attributes), ["server.address", "http.route"]);
+  assert.doesNotMatch(JSON.stringify(without), /203\.0\.113/);
+  const withAddress = redact(asked, compileRedaction({ clientAddresses: true }));
+  assert.equal(withAddress.request?.clientAddress, "203.0.113.9");
+  assert.deepEqual(plain(withAddress.attributes), attributes);
+  // Of a call of our own it is whom we asked.
+  const called = redact(raw({ attributes: { "network.peer.address": "10.0.0.7" }, spanKind: "client" }), rules);
+  assert.deepEqual(plain(called.attributes), { "network.peer.address": "10.0.0.7" });
+});
