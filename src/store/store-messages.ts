@@ -62,9 +62,8 @@ export const STORE_COUNTS = [
   "duplicate", // errors that were there already
   "corrupt", // lines that cannot be read
   "ignored", // lines of a kind that this version does not know
-  "expired", // errors that were too old when they came
   "missedBytes", // of the journal, gone before they were read; at least
-  "deletedByAge",
+  "deletedByAge", // or too old when they came
   "deletedBySize",
   "deletedAsDuplicate", // by a judgement
 ] as const;

@@ -237,7 +237,7 @@ function answer(statements: Statements, question: Question, nowMillis: number): 
 
 function createCounts(): { add(count: keyof StoreCounts, number: number): void; take(): StoreCounts } {
   const zero = (): Record<keyof StoreCounts, number> => ({
-    ...{ errors: 0, requests: 0, logs: 0, duplicate: 0, corrupt: 0, ignored: 0, expired: 0, missedBytes: 0 },
+    ...{ errors: 0, requests: 0, logs: 0, duplicate: 0, corrupt: 0, ignored: 0, missedBytes: 0 },
     ...{ deletedByAge: 0, deletedBySize: 0, deletedAsDuplicate: 0 },
   });
   let counts = zero();
