@@ -156,6 +156,7 @@ export function createDuckDbStore(options: DuckDbStoreOptions): DuckDbStore {
         return;
       case "refused":
         settle(message.id, (asked) => {
+          if (message.isBusy) return asked.fail(new StoreUnavailableError("the store has too little memory now", "busy"));
           // One that nobody waits for was interrupted.
           if (!asked.isOver()) telemetry.internalError(`store ${asked.question.name}`, message.message);
           asked.fail(new StoreUnavailableError("the store cannot answer this", "unavailable"));

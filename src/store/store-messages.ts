@@ -43,7 +43,8 @@ export type FromStoreProcess =
   | { readonly type: "failed"; readonly fault: StoreFault; readonly message: string }
   /** Without `data`: not kept. */
   | { readonly type: "answer"; readonly id: number; readonly data?: unknown }
-  | { readonly type: "refused"; readonly id: number; readonly message: string }
+  /** `isBusy`: there is too little memory for it now. */
+  | { readonly type: "refused"; readonly id: number; readonly message: string; readonly isBusy: boolean }
   | ({ readonly type: "progress" } & Progress)
   | { readonly type: "note"; readonly message: string }
   | { readonly type: "stopped" };

@@ -185,7 +185,8 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
       } catch (error) {
         const reason = explain(error, path);
         if (reason.fault === "damaged") throw reason;
-        say({ type: "refused", id, message: toError(error).message });
+        const { message } = toError(error);
+        say({ type: "refused", id, message, isBusy: /out of memory/i.test(message) });
       } finally {
         active.delete(id);
         idle.push(statements);
