@@ -39,6 +39,8 @@ Options:
   --grpc-port PORT    of OTLP/gRPC, usually 4317 (off)
   --forward URL       where OTLP goes on to
   --theme THEME       of the page: system, dark or light (system)
+  --db-path FILE      where errors are kept to be asked about (seismo.duckdb)
+  --no-store          keeps none but in the journal
   -h, --help          shows this text
 
 Each is also an option of the configuration and a variable of the environment: docs/configuration.md.
@@ -122,6 +124,7 @@ const COLLECT_OPTIONS: { readonly [option: string]: string } = {
   "grpc-port": "SEISMO_OTLP_GRPC_PORT",
   forward: "SEISMO_FORWARD_ENDPOINT",
   theme: "SEISMO_THEME",
+  "db-path": "SEISMO_DB_PATH",
 };
 
 /** The longest that a collector takes to stop. */
@@ -276,15 +279,19 @@ function rules(args: readonly string[]): number {
 async function collect(args: readonly string[]): Promise<number> {
   const given = parse(
     args,
-    Object.fromEntries(Object.keys(COLLECT_OPTIONS).map((name) => [name, { type: "string" }])),
+    {
+      ...Object.fromEntries(Object.keys(COLLECT_OPTIONS).map((name) => [name, { type: "string" }])),
+      "no-store": { type: "boolean" },
+    },
     COLLECT_USAGE,
   );
   if (typeof given === "number") return given;
   const typed = Object.keys(COLLECT_OPTIONS).filter((option) => typeof given.values[option] === "string");
   const overrides = new Map(typed.map((option) => [COLLECT_OPTIONS[option] ?? "", option]));
-  const { config, problems } = configuration(
-    Object.fromEntries([...overrides].map(([variable, option]) => [variable, String(given.values[option])])),
-  );
+  const { config, problems } = configuration({
+    ...Object.fromEntries([...overrides].map(([variable, option]) => [variable, String(given.values[option])])),
+    ...(given.values["no-store"] === true ? { SEISMO_STORE: "false" } : {}),
+  });
   if (problems.length > 0) {
     complain(problems.map((problem) => asTyped(problem, overrides)));
     return EXIT.failed;
@@ -308,6 +315,7 @@ async function runCollector(config: Config): Promise<number> {
       `  reports     ${started.apiUrl}/api/report-error\n` +
       `  metrics     ${started.apiUrl}/metrics\n` +
       `  journal     ${config.journal.path}\n` +
+      (config.store.enabled ? `  store       ${config.store.path}\n` : "") +
       (config.forward.endpoint === undefined ? "" : `  passes on   ${started.forwardsTo}\n`) +
       started.notifies.map((target) => `  notifies    ${target}\n`).join(""),
   );

@@ -111,6 +111,14 @@ export interface Config {
     /** When a collector's answer waits for the disk. */
     readonly sync: "always" | "interval";
   };
+  readonly store: {
+    readonly enabled: boolean;
+    readonly path: string;
+    readonly retentionHours: number;
+    readonly maxBytes: number;
+    readonly memoryBytes: number;
+    readonly threads: number;
+  };
   readonly errors: {
     readonly localVariables: "off" | "uncaught" | "all" | "novel";
     readonly sourceContextLines: number;

@@ -185,7 +185,8 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
       } catch (error) {
         const reason = explain(error, path);
         if (reason.fault === "damaged") throw reason;
-        say({ type: "refused", id, message: toError(error).message });
+        const { message } = toError(error);
+        say({ type: "refused", id, message, isBusy: /out of memory/i.test(message) });
       } finally {
         active.delete(id);
         idle.push(statements);
@@ -237,7 +238,7 @@ function answer(statements: Statements, question: Question, nowMillis: number): 
 
 function createCounts(): { add(count: keyof StoreCounts, number: number): void; take(): StoreCounts } {
   const zero = (): Record<keyof StoreCounts, number> => ({
-    ...{ errors: 0, requests: 0, logs: 0, duplicate: 0, corrupt: 0, ignored: 0, expired: 0, missedBytes: 0 },
+    ...{ errors: 0, requests: 0, logs: 0, duplicate: 0, corrupt: 0, ignored: 0, missedBytes: 0 },
     ...{ deletedByAge: 0, deletedBySize: 0, deletedAsDuplicate: 0 },
   });
   let counts = zero();
