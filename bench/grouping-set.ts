@@ -252,7 +252,8 @@ const SLOTS: { readonly [kind: string]: Slot } = {
   operator: (_, random) => pick(words("Vodalux Telsur Nordcom"), random),
   board: (_, random) => pick(words("rev-c2 nano33 esp-gateway"), random),
   label: (_, random) => pick(words("linux-arm64 macos-14 gpu nightly"), random),
-  branch: (pool, random) => pick([`feature/${name(pool, random)}-login`, "release-4.2", `fix/${int(pool, random)}`], random),
+  branch: (pool, random) =>
+    pick([`feature/${name(pool, random)}-login`, "release-4.2", `fix/${int(pool, random)}`], random),
   // What loggers write in front, each in its own way.
   "px.java": (pool, random) =>
     `${isodate(pool, random)} ${clock(pool, random)},${millis(pool, random)} ${pick(words("INFO WARN ERROR"), random)} [${thread(pool, random)}] store.blocks.Keeper: `,
