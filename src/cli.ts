@@ -312,6 +312,7 @@ async function runCollector(config: Config): Promise<number> {
     `seismo ${VERSION} collects\n` +
       `  OTLP/HTTP   ${started.otlpUrl}\n` +
       (started.grpcAddress === undefined ? "" : `  OTLP/gRPC   ${started.grpcAddress}\n`) +
+      `  page        ${started.apiUrl}/error-visualization\n` +
       `  reports     ${started.apiUrl}/api/report-error\n` +
       `  metrics     ${started.apiUrl}/metrics\n` +
       `  journal     ${config.journal.path}\n` +
