@@ -587,7 +587,7 @@ export const TABLE: Table = {
       about: "What is older is deleted.",
     },
     maxBytes: {
-      ...whole("bytes", 16_777_216, 1_024 * GIGABYTE),
+      ...whole("bytes", 268_435_456, 1_024 * GIGABYTE),
       key: "store.max_bytes",
       env: "SEISMO_STORE_MAX_BYTES",
       fallback: 10 * GIGABYTE,

@@ -116,12 +116,14 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
   async function makeRoom(): Promise<void> {
     const old = await deleteOlderThan(writing, Date.now() - options.retentionMillis);
     counts.add("deletedByAge", old.errors);
-    for (let round = 0; round < MAX_ROUNDS; round++) {
-      if ((await usedBytesOf(writing)) + checkpointBytes <= options.maxBytes) break;
+    let used = await usedBytesOf(writing);
+    while (used + checkpointBytes > options.maxBytes) {
       const oldest = await deleteOldest(writing);
       counts.add("deletedBySize", oldest.errors);
-      if (oldest.errors + oldest.other === 0) break;
       await checkpoint();
+      const left = await usedBytesOf(writing);
+      if (left >= used) break; // a question still reads what was deleted: the next look goes on
+      used = left;
     }
     await errors.reload();
     await kept.reload();
@@ -211,8 +213,6 @@ const CHECKPOINT_LOOK_MILLIS = 1_000;
 const RETENTION_MILLIS = 600_000;
 /** Reading it again at a start takes memory and time. */
 const MAX_WAL_BYTES = 67_108_864;
-/** A tenth goes with each. */
-const MAX_ROUNDS = 20;
 
 function answer(statements: Statements, question: Question, nowMillis: number): Promise<unknown> {
   if (question.name === "reset") return resetCounts(statements, nowMillis);
