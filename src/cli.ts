@@ -16,7 +16,7 @@ Commands:
   check [FILE]     validates the configuration, and rules and dashboards against live endpoints (seismo check --help)
   rules            makes alerting/rules.yml of alerting/thresholds.yaml (seismo rules --help)
   fingerprint      names errors: JSON lines in, JSON lines out (seismo fingerprint --help)
-  replay FILE…     tells how a change of rules would group the errors of a journal (seismo replay --help)
+  replay FILE…     takes a journal into a store, or tells how a change of rules would group it (seismo replay --help)
 
 Options:
   -h, --help       shows this text
@@ -96,22 +96,29 @@ Options:
   -h, --help          shows this text
 `;
 
-const REPLAY_USAGE = `Usage: seismo replay FILE… --compare [--against FILE] [options]
+const REPLAY_USAGE = `Usage: seismo replay FILE… [--db-path FILE] [options]
+       seismo replay FILE… --compare [--against FILE] [options]
 
-Names the errors of journal files anew, by the current configuration, and tells which groups of before are several now,
+Takes the errors of journal files into a store. What it has already is left as it is, so that running it again stores
+nothing twice. A collector that runs takes its own journal in by itself, and no other process may have its store open.
+
+  seismo replay backup/error_log.jsonl* --db-path copy.duckdb
+
+With --compare names the errors anew, by the current configuration, and tells which groups of before are several now,
 and which are one now. Before: by another configuration, or the ids that the journal recorded. Changes nothing.
 
   seismo replay logs/error_log.jsonl --compare                        the current rules against what was recorded
   seismo replay logs/error_log.jsonl* --compare --against old.yaml    against those of another configuration
 
 Options:
+  --db-path FILE      the store (seismo.duckdb)
   --compare           compares
   --against FILE      the configuration before (else what the journal recorded)
   --config FILE       configuration (else SEISMO_CONFIG or seismo.config.*)
   --json              JSON lines: {"kind":"split"|"merge","fingerprint","errors","parts"}, at last {"kind":"summary",…}
   -h, --help          shows this text
 
-Exit code: 0 when all was compared, 1 when a file or configuration cannot be read, 2 when an option is wrong.
+Exit code: 0 when all was read, 1 when a file, store or configuration cannot be used, 2 when an option is wrong.
 `;
 
 /** The variables that the options of `collect` stand for; the command line wins. */
@@ -352,8 +359,9 @@ async function fingerprint(args: readonly string[]): Promise<number> {
 async function replay(args: readonly string[]): Promise<number> {
   const given = parse(args, REPLAY_OPTIONS, REPLAY_USAGE, "file");
   if (typeof given === "number") return given;
-  if (given.values["compare"] !== true) return misused("replay needs --compare", REPLAY_USAGE);
   if (given.positionals.length === 0) return misused("replay needs a journal file", REPLAY_USAGE);
+  if (given.values["compare"] !== true) return await replayIntoStore(given);
+  if (given.values["db-path"] !== undefined) return misused("--compare uses no store", REPLAY_USAGE);
   const { compileRules } = require("./processors/rules") as typeof import("./processors/rules");
   const rulesOf = (option: "config" | "against"): Rules | undefined => {
     const file = given.values[option];
@@ -381,7 +389,48 @@ async function replay(args: readonly string[]): Promise<number> {
   return EXIT.done;
 }
 
+async function replayIntoStore(given: Given): Promise<number> {
+  const notAlone = ["against", "json"].find((option) => given.values[option] !== undefined);
+  if (notAlone !== undefined) return misused(`--${notAlone} needs --compare`, REPLAY_USAGE);
+  const typed = new Map([
+    ["SEISMO_CONFIG", "config"],
+    ["SEISMO_DB_PATH", "db-path"],
+  ]);
+  const overrides = [...typed].filter(([, option]) => given.values[option] !== undefined);
+  const { config, problems } = configuration(
+    Object.fromEntries(overrides.map(([variable, option]) => [variable, String(given.values[option])])),
+  );
+  complain(problems.map((problem) => asTyped(problem, typed)));
+  if (problems.length > 0) return EXIT.failed;
+  const { replayInto } = require("./store/replay") as typeof import("./store/replay");
+  const { path, retentionHours, maxBytes, memoryBytes, threads } = config.store;
+  const clearLine = process.stderr.isTTY ? "\r\x1b[K" : "";
+  const result = await replayInto(
+    { path, retentionMillis: retentionHours * 3_600_000, maxBytes, memoryLimitBytes: memoryBytes, threads },
+    given.positionals,
+    {
+      progress({ bytes, totalBytes, errors, duplicate }) {
+        if (clearLine === "") return;
+        const percent = Math.min(100, Math.round((100 * bytes) / Math.max(1, totalBytes)));
+        process.stderr.write(`${clearLine}${percent} %, ${errors} errors taken in, ${duplicate} were there`);
+      },
+      note: (message) => void process.stderr.write(`${clearLine}seismo: ${message}\n`),
+    },
+  );
+  process.stderr.write(clearLine);
+  if (result.status === "failed") {
+    process.stderr.write(`seismo: ${result.message}\n`);
+    return EXIT.failed;
+  }
+  const { errors, duplicate, tooOld, corrupt } = result;
+  process.stdout.write(
+    `${path}: ${errors} errors taken in, ${duplicate} were there, ${tooOld} are too old, ${corrupt} lines cannot be read\n`,
+  );
+  return EXIT.done;
+}
+
 const REPLAY_OPTIONS = {
+  "db-path": { type: "string" },
   compare: { type: "boolean" },
   against: { type: "string" },
   config: { type: "string" },

@@ -15,7 +15,7 @@ const MAY_IMPORT: { readonly [module: string]: readonly string[] } = {
   config: ["event"],
   processors: ["event"],
   exporter: ["event"],
-  store: ["event", "exporter"],
+  store: ["event", "exporter", "lines"],
   receiver: ["event"],
   instrumentation: ["event", "config", "processors", "exporter"],
   server: ["event", "exporter", "store", "receiver"],
@@ -24,7 +24,7 @@ const MAY_IMPORT: { readonly [module: string]: readonly string[] } = {
   lines: [],
   "fingerprint-command": ["event", "processors", "lines"],
   "replay-compare": ["event", "processors", "lines"],
-  cli: ["config", "collector", "processors", "monitoring", "fingerprint-command", "replay-compare"],
+  cli: ["config", "collector", "processors", "monitoring", "fingerprint-command", "replay-compare", "store"],
   index: ["event", "config", "instrumentation", "processors", "exporter"],
 };
 const BY_ALL_BUT_EVENT = ["bag", "bearer-token", "node-error", "telemetry", "version"];

@@ -156,7 +156,7 @@ test("a message cannot command the terminal that it is printed on", () => {
 });
 
 test("wrong options and files that are not there end with a reason", () => {
-  assert.match(replay(journal).stderr, /replay needs --compare/);
+  assert.match(replay(journal, "--json").stderr, /--json needs --compare/);
   assert.match(replay("--compare").stderr, /replay needs a journal file/);
   const missing = replay("nowhere.jsonl", "--compare");
   assert.deepEqual([missing.status, /cannot read nowhere\.jsonl: ENOENT/.test(missing.stderr)], [1, true]);
