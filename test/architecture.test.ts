@@ -21,8 +21,10 @@ const MAY_IMPORT: { readonly [module: string]: readonly string[] } = {
   server: ["event", "exporter", "store", "receiver"],
   collector: ["event", "config", "instrumentation", "processors", "exporter", "store", "receiver", "server"],
   monitoring: ["event", "config"],
-  "fingerprint-command": ["event", "processors"],
-  cli: ["config", "collector", "processors", "monitoring", "fingerprint-command"],
+  lines: [],
+  "fingerprint-command": ["event", "processors", "lines"],
+  "replay-compare": ["event", "processors", "lines"],
+  cli: ["config", "collector", "processors", "monitoring", "fingerprint-command", "replay-compare"],
   index: ["event", "config", "instrumentation", "processors", "exporter"],
 };
 const BY_ALL_BUT_EVENT = ["bag", "bearer-token", "node-error", "telemetry", "version"];

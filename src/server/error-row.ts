@@ -1,6 +1,7 @@
 /** An event as lists show it: what the store makes of its line in the journal, made of the event itself. */
-import type { ErrorEvent, JsonObject } from "../event";
+import type { ErrorEvent } from "../event";
 import { titleOf } from "../exporter/error-title";
+import { hardwareFaults } from "../exporter/hardware-context";
 import { timestampOf } from "../exporter/journal-line";
 import type { ErrorRow } from "../store/answers";
 
@@ -22,24 +23,16 @@ export function errorRow(event: ErrorEvent): ErrorRow {
     origin: event.origin,
     service: resource.service,
     worker_id: resource.worker,
-    request_id: event.requestId ?? null,
-    session_id: event.sessionId ?? null,
-    user_id: event.userId ?? null,
-    trace_id: event.traceId ?? null,
-    method: request?.method ?? null,
-    route: request?.route ?? null,
+    request_id: event.requestId || null,
+    session_id: event.sessionId || null,
+    user_id: event.userId || null,
+    trace_id: event.traceId || null,
+    method: request?.method || null,
+    route: request?.route || null,
     status_code: request?.statusCode ?? null,
-    hardware_type: hardwareType(event.hardwareContext),
+    hardware_type: hardwareFaults(event)[0]?.type ?? null,
     handled: event.handled,
     is_new: recurrence.isNew,
     is_regressed: recurrence.isRegressed,
   };
-}
-
-function hardwareType(context: JsonObject | undefined): string | null {
-  const type = context?.["hardware_type"];
-  const types = context?.["hardware_types"];
-  if (typeof type === "string" && type !== "") return type;
-  const first = Array.isArray(types) ? types[0] : undefined;
-  return typeof first === "string" ? first : null;
 }

@@ -16,6 +16,7 @@ import {
   TIME_RANGES,
   type TimeRange,
 } from "../store/answers";
+import { readPageCursor } from "../store/page-cursor";
 import type { FieldError, Refusal } from "./answer";
 
 export const MAX_FILTER_CHARS = 256;
@@ -55,10 +56,10 @@ function limit(fallback: number, max: number) {
     .refine((number) => number >= 1 && number <= max, `expected a whole number from 1 to ${max}`);
 }
 
-/** What it means is for the store alone, which refuses one that it has not made. */
 const cursor = z
   .string()
-  .regex(/^[A-Za-z0-9_=-]{1,512}$/, "expected next_cursor of an answer")
+  .max(512)
+  .refine((given) => readPageCursor(given) !== undefined, "expected next_cursor of an answer")
   .optional();
 
 const filter = {

@@ -24,7 +24,8 @@ export interface WrittenErrors {
   readonly duplicate: number;
   readonly corrupt: number;
   readonly ignored: number;
-  readonly expired: number;
+  /** Too old when they came. */
+  readonly deletedByAge: number;
   /** Written before, and taken out by a judgement. */
   readonly deletedAsDuplicate: number;
 }
@@ -195,9 +196,9 @@ export async function createErrorWriter(statements: Statements, options: ErrorWr
           ...[inode, head, headBytes, place],
           judgedUnixMillis,
         ]);
-        const { corrupt, ignored, expired } = batch;
+        const { corrupt, ignored, expired: deletedByAge } = batch;
         const duplicate = batch.duplicate + kept;
-        return { errors: placed.length, duplicate, corrupt, ignored, expired, deletedAsDuplicate };
+        return { errors: placed.length, duplicate, corrupt, ignored, deletedByAge, deletedAsDuplicate };
       });
     },
     async reload() {

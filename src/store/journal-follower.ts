@@ -112,8 +112,7 @@ export function createJournalFollower(path: string, from: JournalPosition | unde
   function isChanged(file: OpenFile): boolean {
     const { size } = fstatSync(file.fd);
     if (size < file.place) return true;
-    if (size === file.place || position === undefined || file.place === 0) return false;
-    return headOfOpen(file.fd, position.headBytes) !== position.head;
+    return position !== undefined && file.place > 0 && headOfOpen(file.fd, position.headBytes) !== position.head;
   }
 
   function positionIn(file: OpenFile): JournalPosition {
