@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { parseKeyPairsIntoRecord } from "@opentelemetry/core";
 import { createHeldEvents } from "./collector/held-events";
 import { createIngest } from "./collector/ingest";
+import { createRecordKeeper, type RecordKeeper } from "./collector/kept-records";
 import { createMemoryGuard } from "./collector/memory-guard";
 import { type Notifications, openNotifications } from "./collector/notifications";
 import { createStats } from "./collector/stats";
@@ -65,8 +66,15 @@ export function createCollector(config: Config): Collector {
   const { receiver, server, security } = config;
   const rules = compileRules({ ...config.errors, redaction: config.redaction });
   const writer = createLogWriter(config.log);
+  let keepOwnLine: RecordKeeper["ownLine"] = () => {};
   const telemetry = createTelemetry({
-    log: { write: (level, message, fields) => writer.write(level, redactText(message, rules.redaction), fields) },
+    log: {
+      write(level, message, fields) {
+        const safe = redactText(message, rules.redaction);
+        writer.write(level, safe, fields);
+        keepOwnLine(level, safe);
+      },
+    },
   });
   const token = security.token?.reveal();
   const newId = (): string => randomUUID();
@@ -105,6 +113,17 @@ export function createCollector(config: Config): Collector {
   );
   const monotonicMillis = (): number => performance.now();
   const live = createLiveFeed(monotonicMillis);
+  const keeper = createRecordKeeper({
+    store,
+    live,
+    slow: { slowMillis: config.requests.slowMillis, routes: config.requests.slowRoutes },
+    minSeverity: SEVERITY_NUMBERS[config.logs.minLevel],
+    redaction: rules.redaction,
+    self: { service: COLLECTOR.service, worker: config.service.worker },
+    telemetry,
+    nowMillis: Date.now,
+  });
+  keepOwnLine = keeper.ownLine;
   const held = createHeldEvents({
     ...{ judge, journal, metrics, telemetry, monotonicMillis },
     onRoot: (event) => notifications?.notifier.counted(event),
@@ -183,8 +202,14 @@ export function createCollector(config: Config): Collector {
       clearInterval(decisions);
       held.decideAll();
     });
-    const seconds = setInterval(stats.tick, 1_000);
-    stopping.push(async () => clearInterval(seconds));
+    const seconds = setInterval(() => {
+      stats.tick();
+      keeper.flush();
+    }, 1_000);
+    stopping.push(async () => {
+      clearInterval(seconds);
+      keeper.flush();
+    });
     const ingest = createIngest({
       rules,
       frequency,
@@ -195,6 +220,7 @@ export function createCollector(config: Config): Collector {
       held,
       notifier: notifications?.notifier,
       live,
+      keeper,
       metrics,
       telemetry,
       syncs: config.journal.sync === "always",
@@ -283,6 +309,11 @@ export function createCollector(config: Config): Collector {
 const COLLECTOR: Pick<Resource, "service" | "serviceVersion"> = {
   service: "seismo-collector",
   serviceVersion: VERSION,
+};
+/** The first of each level in OpenTelemetry's log data model. */
+const SEVERITY_NUMBERS: { readonly [level in Config["logs"]["minLevel"]]: number } = {
+  ...{ trace: 1, debug: 5, info: 9, warn: 13, error: 17, fatal: 21 },
+  off: Number.MAX_SAFE_INTEGER,
 };
 /** Nobody is told of an older error after a restart. */
 const MAX_NEWS_MILLIS = 86_400_000;

@@ -29,6 +29,7 @@ import type { LiveFeed } from "../server/live-feed";
 import type { ReportOutcome } from "../server/report-routes";
 import type { DropReason, Signal, Telemetry } from "../telemetry";
 import type { HeldEvents } from "./held-events";
+import type { RecordKeeper } from "./kept-records";
 
 export interface IngestOptions {
   readonly rules: Rules;
@@ -39,6 +40,7 @@ export interface IngestOptions {
   /** Undefined: nothing is passed on. */
   readonly forwarder: Forwarder | undefined;
   readonly held: HeldEvents;
+  readonly keeper: RecordKeeper;
   /** Undefined: nobody is told. */
   readonly notifier: Notifier | undefined;
   readonly live: LiveFeed;
@@ -64,6 +66,7 @@ export function createIngest(options: IngestOptions): Ingest {
     slowMillis: Math.min(slow.slowMillis, ...slow.routes.map((route) => route.slowMillis)),
     errorLogs: extract.errorLogs ?? false,
   };
+  const { keeper } = options;
   const inTurn = createTurns();
   const label = (text: string): string => redactLabel(text, rules.redaction);
 
@@ -122,7 +125,11 @@ export function createIngest(options: IngestOptions): Ingest {
 
   function countBatch(batch: Batch): void {
     for (const sender of batch.senders) metrics.recordSeen(redactResource(sender, rules.redaction));
-    if (batch.signal !== "traces") return;
+    if (batch.signal === "logs") {
+      keeper.logs(batch);
+      return;
+    }
+    keeper.traces(batch);
     for (const group of batch.requests) {
       const { method, route } = group;
       const safe = { service: label(group.service), method: label(method), route: label(route) };
@@ -140,7 +147,7 @@ export function createIngest(options: IngestOptions): Ingest {
     async acceptOtlp(request) {
       if (options.isMemoryTight()) return { status: "unavailable", retryAfterMillis: RETRY_MILLIS, message: NO_MEMORY };
       const taken = await inTurn(async () => {
-        const batch = read(request, reading);
+        const batch = read(request, { ...reading, ...keeper.limits() });
         if (batch instanceof MalformedOtlpError) return batch;
         const found = await findFailures(batch);
         const itemCount = batch.signal === "traces" ? batch.spanCount : batch.logCount;

@@ -310,6 +310,15 @@ export const TABLE: Table = {
       about: "Pages of other origins that may send reports, such as `https://shop.example`.",
     },
   },
+  logs: {
+    minLevel: {
+      ...oneOf("trace", "debug", "info", "warn", "error", "fatal", "off"),
+      key: "logs.min_level",
+      env: "SEISMO_LOGS_MIN_LEVEL",
+      fallback: "info",
+      about: "Log records of this level and above are kept and shown by a collector, at most 200 a second.",
+    },
+  },
   page: {
     theme: {
       ...oneOf("system", "dark", "light"),

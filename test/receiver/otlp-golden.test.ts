@@ -15,9 +15,9 @@ import type { LogBatch, TraceBatch } from "../../src/receiver/otlp-batch";
 import { readLogsJson, readTracesJson } from "../../src/receiver/otlp-json";
 import { readLogsProtobuf, readTracesProtobuf } from "../../src/receiver/otlp-protobuf";
 
-const LOG_OPTIONS = { errorLogs: false };
+const LOG_OPTIONS = { errorLogs: false, lineSeverity: 9, maxLines: 0 };
 
-const OPTIONS = { slowMillis: 5_000 };
+const OPTIONS = { slowMillis: 5_000, maxSamples: 0 };
 const STARTED = 1_764_064_800_000;
 const RESOURCE = resourceFromAttributes({
   "service.name": "shop",
@@ -84,6 +84,7 @@ test("healthy requests are counted by their labels and become no objects, with s
   assert.deepStrictEqual(batch, {
     senders: [{ service: "shop", serviceVersion: "4.2.0", environment: "production", worker: "w3" }],
     spanCount: 5,
+    samples: [],
     requests: [
       {
         ...{ service: "shop", method: "GET", route: "/items/:id", statusCode: 200 },
