@@ -14,11 +14,14 @@ export function Dialog({ title, onClose, children, ...rest }: DialogProps): JSX.
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
+    const element = dialog.current;
     const before = document.activeElement;
-    dialog.current?.showModal();
+    element?.showModal();
     // Who listens hears first what this is.
     document.getElementById(id)?.focus();
     return () => {
+      // Until it is closed, nothing outside can have the focus.
+      element?.close();
       if (before instanceof HTMLElement) before.focus();
     };
   }, []);
