@@ -40,14 +40,14 @@ export function Dialog({ title, onClose, children, ...rest }: DialogProps): JSX.
       }}
     >
       <div class="dialog-inside">
-        <header class="dialog-head">
+        <div class="dialog-head">
           <h2 id={id} tabIndex={-1}>
             {title}
           </h2>
           <button type="button" class="icon-button" aria-label="Close" title="Close" onClick={onClose}>
             <Icon name="close" />
           </button>
-        </header>
+        </div>
         {children}
       </div>
     </dialog>
