@@ -42,7 +42,8 @@ test("the demo's failures are in Prometheus, on every panel of the dashboards, a
     await demo.settled();
     const made = new Map<string, number>();
     for (const { service, category, made: count, roots } of demo.expected()) {
-      made.set(`seismo ${service} ${category}`, count);
+      // What is reported by REST is counted by the collector alone.
+      if (count > 0) made.set(`seismo ${service} ${category}`, count);
       if (roots > 0) made.set(`seismo-collector ${service} ${category}`, roots);
     }
     assert.ok(made.size > 40, "the demo makes most categories");

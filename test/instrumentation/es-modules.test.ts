@@ -81,7 +81,10 @@ test("pg imported by an ES module: a failed query carries its database context",
     [
       [
         "database_syntax",
-        { system: "postgresql", namespace: "postgres", query: "SELECT * FROM nowhere", status_code: "42P01" },
+        {
+          ...{ system: "postgresql", namespace: "postgres", query: "SELECT * FROM nowhere", status_code: "42P01" },
+          pool: { size: 1, idle: 0, waiting: 0 },
+        },
       ],
     ],
   );
