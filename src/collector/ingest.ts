@@ -29,6 +29,7 @@ import type { LiveFeed } from "../server/live-feed";
 import type { ReportOutcome } from "../server/report-routes";
 import type { DropReason, Signal, Telemetry } from "../telemetry";
 import type { HeldEvents } from "./held-events";
+import type { Keeper } from "./keeper";
 
 export interface IngestOptions {
   readonly rules: Rules;
@@ -42,6 +43,7 @@ export interface IngestOptions {
   /** Undefined: nobody is told. */
   readonly notifier: Notifier | undefined;
   readonly live: LiveFeed;
+  readonly keeper: Keeper;
   readonly metrics: Metrics;
   readonly telemetry: Telemetry;
   /** The answer waits for the disk. Else the journal is synced once a second. */
@@ -58,7 +60,7 @@ export interface Ingest {
 }
 
 export function createIngest(options: IngestOptions): Ingest {
-  const { rules, frequency, extract, slow, journal, forwarder, held, notifier, live, metrics, telemetry } = options;
+  const { rules, frequency, extract, slow, journal, forwarder, held, notifier, live, keeper, metrics, telemetry } = options;
   const { newId, nowMillis } = options;
   const reading = {
     slowMillis: Math.min(slow.slowMillis, ...slow.routes.map((route) => route.slowMillis)),
@@ -122,11 +124,14 @@ export function createIngest(options: IngestOptions): Ingest {
 
   function countBatch(batch: Batch): void {
     for (const sender of batch.senders) metrics.recordSeen(redactResource(sender, rules.redaction));
-    if (batch.signal !== "traces") return;
+    if (batch.signal !== "traces") return keeper.takeLogs(batch);
+    keeper.takeTraces(batch);
     for (const group of batch.requests) {
       const { method, route } = group;
-      const safe = { service: label(group.service), method: label(method), route: label(route) };
-      metrics.recordRequests({ ...group, ...safe }, slowThreshold(slow, method, route));
+      const safe = { ...group, service: label(group.service), method: label(method), route: label(route) };
+      const slowMillis = slowThreshold(slow, method, route);
+      metrics.recordRequests(safe, slowMillis);
+      keeper.countRequests(safe, slowMillis);
       telemetry.received("requests", group.durationsMillis.length);
       telemetry.kept("requests", group.durationsMillis.length);
     }
@@ -140,7 +145,7 @@ export function createIngest(options: IngestOptions): Ingest {
     async acceptOtlp(request) {
       if (options.isMemoryTight()) return { status: "unavailable", retryAfterMillis: RETRY_MILLIS, message: NO_MEMORY };
       const taken = await inTurn(async () => {
-        const batch = read(request, reading);
+        const batch = read(request, { ...reading, ...keeper.readOptions() });
         if (batch instanceof MalformedOtlpError) return batch;
         const found = await findFailures(batch);
         const itemCount = batch.signal === "traces" ? batch.spanCount : batch.logCount;

@@ -12,6 +12,7 @@ import {
   type LogBatch,
   MAX_SENDERS,
   MalformedOtlpError,
+  type ReceivedLine,
   type ReceivedLog,
   type ReceivedSpan,
   type TraceBatch,
@@ -24,6 +25,7 @@ import {
   type LogReadOptions,
   MAX_EXCEPTIONS,
   requestOf,
+  severityOf,
   type TraceReadOptions,
   toResource,
 } from "./otlp-selection";
@@ -62,6 +64,7 @@ export const MAX_JSON_CONTAINERS = 1_000_000;
 export function readTracesJson(body: Uint8Array, options: TraceReadOptions): TraceBatch {
   const groups = createRequestGroups<string>();
   const spans: ReceivedSpan[] = [];
+  const samples: ReceivedSpan[] = [];
   let spanCount = 0;
   const senders = eachItem(parse(body), ["resourceSpans", "scopeSpans", "spans"], (value, at, owner, place) => {
     spanCount += 1;
@@ -70,25 +73,35 @@ export function readTracesJson(body: Uint8Array, options: TraceReadOptions): Tra
     if (request !== undefined) {
       addRequest(groups.groupOf(owner().resource.service, request, span.traceId), span.durationMillis, span.traceId);
     }
-    if (!isWorthKeeping(span, request, options)) return;
-    checkKept(spans.length);
-    spans.push({ ...owner(), span, place });
+    if (isWorthKeeping(span, request, options)) {
+      checkKept(spans.length);
+      spans.push({ ...owner(), span, place });
+    } else if (request !== undefined && samples.length < options.maxSamples) {
+      samples.push({ ...owner(), span, place });
+    }
   });
-  return { senders, spanCount, requests: groups.finish((traceId) => traceId), spans };
+  return { senders, spanCount, requests: groups.finish((traceId) => traceId), spans, samples };
 }
 
 /** Throws MalformedOtlpError. */
 export function readLogsJson(body: Uint8Array, options: LogReadOptions): LogBatch {
   const logs: ReceivedLog[] = [];
+  const lines: ReceivedLine[] = [];
   let logCount = 0;
-  const senders = eachItem(parse(body), ["resourceLogs", "scopeLogs", "logRecords"], (value, at, owner, place) => {
+  let lineCount = 0;
+  const path = ["resourceLogs", "scopeLogs", "logRecords"] as const;
+  const senders = eachItem(parse(body), path, (value, at, owner, place, logger) => {
     logCount += 1;
     const log = readLog(value, at);
+    if (severityOf(log) >= options.lineSeverity) {
+      lineCount += 1;
+      if (lines.length < options.maxLines) lines.push({ resource: owner().resource, log, logger });
+    }
     if (!isWorthKeepingLog(log, options)) return;
     checkKept(logs.length);
     logs.push({ ...owner(), log, place });
   });
-  return { senders, logCount, logs };
+  return { senders, logCount, logs, lineCount, lines };
 }
 
 /** A step of the way to a value, for the message of an error alone. */
@@ -121,7 +134,7 @@ function parse(body: Uint8Array): Fields {
 function eachItem(
   request: Fields,
   [resources, scopes, items]: readonly [resources: string, scopes: string, items: string],
-  onItem: (value: unknown, at: At, owner: Owner, place: ReceivedSpan["place"]) => void,
+  onItem: (value: unknown, at: At, owner: Owner, place: ReceivedSpan["place"], scopeName: string) => void,
 ): readonly Resource[] {
   const senders: Resource[] = [];
   let sender: Owner | undefined;
@@ -130,11 +143,14 @@ function eachItem(
     const owner = ownerOf(readAttributes(fieldsAt(fields, "resource", resourceAt), step(resourceAt, "resource")));
     eachOf(fields, scopes, resourceAt, (ofScope, scopeAt, scope) => {
       const scopeFields = asFields(ofScope, scopeAt);
-      readAttributes(fieldsAt(scopeFields, "scope", scopeAt), step(scopeAt, "scope"));
+      const own = fieldsAt(scopeFields, "scope", scopeAt);
+      const ownAt = step(scopeAt, "scope");
+      const scopeName = textAt(own, "name", ownAt);
+      readAttributes(own, ownAt);
       eachOf(scopeFields, items, scopeAt, (value, at, item) => {
         if (senders.length < MAX_SENDERS && sender !== owner) senders.push(owner().resource);
         sender = owner;
-        onItem(value, at, owner, { resource, scope, item });
+        onItem(value, at, owner, { resource, scope, item }, scopeName);
       });
     });
   });

@@ -126,6 +126,16 @@ export function decodeResourceAttributes(bytes: Buffer, from: number, end: numbe
 }
 export const RESOURCE_ATTRIBUTES = 0x0a;
 
+/** Of the InstrumentationScope at [from, end); undefined when it has none. */
+export function decodeScopeName(bytes: Buffer, from: number, end: number): string | undefined {
+  let name: string | undefined;
+  eachField(bytes, from, end, (tag, at, stop) => {
+    if (tag === SCOPE_NAME) name = text(bytes, at, stop);
+  });
+  return name;
+}
+const SCOPE_NAME = 0x0a;
+
 /** The bytes as lower-case hex digits; `""` for what is no valid id: of another length, or all zero. */
 export function idText(bytes: Buffer, at: number, end: number, length: number): string {
   if (end - at !== length) return "";

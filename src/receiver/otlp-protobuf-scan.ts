@@ -202,9 +202,18 @@ function isStringOrInt(bytes: Uint8Array, value: number, end: number): boolean {
   return bytes[value] === ANY_VALUE.int && varintEnd(bytes, value + 1, end) === end;
 }
 
-/** True when the LogRecord at [from, end) plainly tells of no exception. */
-export function scanLog(bytes: Uint8Array, from: number, end: number): boolean {
+export interface LogScan {
+  severityNumber: number;
+}
+
+export function emptyLogScan(): LogScan {
+  return { severityNumber: 0 };
+}
+
+/** Fills `scan` from the LogRecord at [from, end). True when it plainly tells of no exception. */
+export function scanLog(bytes: Uint8Array, from: number, end: number, scan: LogScan): boolean {
   let isPlain = true;
+  scan.severityNumber = 0;
   let pos = from;
   while (pos < end) {
     const start = varintEnd(bytes, pos, end);
@@ -214,6 +223,8 @@ export function scanLog(bytes: Uint8Array, from: number, end: number): boolean {
       if (checkKeyValue(bytes, varintEnd(bytes, start, end), pos, ITEM_NESTING + 1) === TELLTALE) isPlain = false;
     } else if (tag === LOG.body) {
       checkAnyValue(bytes, varintEnd(bytes, start, end), pos, ITEM_NESTING + 1);
+    } else if (tag === LOG.severity) {
+      scan.severityNumber = varintInt32(bytes, start, pos);
     } else if (tag === LOG.eventName) {
       const tail = Math.max(varintEnd(bytes, start, end), pos - EXCEPTION_BYTES.length);
       if (isBytes(bytes, tail, pos, EXCEPTION_BYTES)) isPlain = false;

@@ -10,9 +10,31 @@
 import type { Resource } from "../event";
 import { createTextReader, hashBytes, sameBytes } from "./known-bytes";
 import { createOwnerReader, type Owner } from "./known-resources";
-import { type LogBatch, MAX_SENDERS, type ReceivedLog, type ReceivedSpan, type TraceBatch } from "./otlp-batch";
-import { decodeLog, decodeSpan, durationMillisAt, idText, RESOURCE_ATTRIBUTES } from "./otlp-protobuf-decode";
-import { checkMessage, emptySpanScan, ITEM_NESTING, type SpanScan, scanLog, scanSpan } from "./otlp-protobuf-scan";
+import {
+  type LogBatch,
+  MAX_SENDERS,
+  type ReceivedLine,
+  type ReceivedLog,
+  type ReceivedSpan,
+  type TraceBatch,
+} from "./otlp-batch";
+import {
+  decodeLog,
+  decodeScopeName,
+  decodeSpan,
+  durationMillisAt,
+  idText,
+  RESOURCE_ATTRIBUTES,
+} from "./otlp-protobuf-decode";
+import {
+  checkMessage,
+  emptyLogScan,
+  emptySpanScan,
+  ITEM_NESTING,
+  type SpanScan,
+  scanLog,
+  scanSpan,
+} from "./otlp-protobuf-scan";
 import {
   checkKept,
   isWorthKeeping,
@@ -20,6 +42,7 @@ import {
   type LogReadOptions,
   requestOf,
   routeLabel,
+  severityOf,
   type TraceReadOptions,
 } from "./otlp-selection";
 import { SPAN_KINDS, TRACE_ID_BYTES } from "./otlp-values";
@@ -44,6 +67,7 @@ export function readTracesProtobuf(body: Uint8Array, options: TraceReadOptions):
   const known = createKnownRequests(bytes, groups);
   const scan = emptySpanScan();
   const spans: ReceivedSpan[] = [];
+  const samples: ReceivedSpan[] = [];
   let spanCount = 0;
   const senders = eachItem(bytes, (from, scope, item, at, end) => {
     spanCount += 1;
@@ -54,16 +78,21 @@ export function readTracesProtobuf(body: Uint8Array, options: TraceReadOptions):
       const group = groups.groupOf(from.resource().service, request, scan.traceIdAt);
       addRequest(group, span.durationMillis, scan.traceIdAt);
     }
-    if (!isWorthKeeping(span, request, options)) return;
-    checkKept(spans.length);
+    const isKept = isWorthKeeping(span, request, options);
+    if (!isKept && (request === undefined || samples.length >= options.maxSamples)) return;
+    if (isKept) checkKept(spans.length);
     const { resource, resourceAttributes } = from.owner();
-    spans.push({ resource, resourceAttributes, span, place: { resource: from.index, scope, item } });
+    (isKept ? spans : samples).push({
+      ...{ resource, resourceAttributes, span },
+      place: { resource: from.index, scope, item },
+    });
   });
-  return { senders, spanCount, requests: groups.finish((at) => traceIdAt(bytes, at)), spans };
+  return { senders, spanCount, requests: groups.finish((at) => traceIdAt(bytes, at)), spans, samples };
 
-  /** True when the plain server span of the scan is dealt with; false for a slow one. */
+  /** True when the plain server span of the scan is dealt with; false for a slow one, and for a sample. */
   function countPlain(from: ResourceReader): boolean {
     if (scan.methodAt < 0 && scan.oldMethodAt < 0) return true;
+    if (samples.length < options.maxSamples) return false;
     const durationMillis = durationMillisAt(bytes, scan.startAt, scan.endAt);
     if (durationMillis >= options.slowMillis) return false;
     addRequest(known.groupOf(from.resource().service, scan), durationMillis, scan.traceIdAt);
@@ -75,17 +104,25 @@ export function readTracesProtobuf(body: Uint8Array, options: TraceReadOptions):
 export function readLogsProtobuf(body: Uint8Array, options: LogReadOptions): LogBatch {
   const bytes = bufferOf(body);
   const logs: ReceivedLog[] = [];
+  const lines: ReceivedLine[] = [];
+  const scan = emptyLogScan();
   let logCount = 0;
+  let lineCount = 0;
   const senders = eachItem(bytes, (from, scope, item, at, end) => {
     logCount += 1;
-    if (scanLog(bytes, at, end) && !options.errorLogs) return;
+    const isPlain = scanLog(bytes, at, end, scan);
+    const isLine = severityOf(scan) >= options.lineSeverity;
+    if (isLine) lineCount += 1;
+    const isKeptLine = isLine && lines.length < options.maxLines;
+    if (isPlain && !isKeptLine && !options.errorLogs) return;
     const log = decodeLog(bytes, at, end);
+    const { resource, resourceAttributes } = from.owner();
+    if (isKeptLine) lines.push({ resource, log, logger: from.scopeName() });
     if (!isWorthKeepingLog(log, options)) return;
     checkKept(logs.length);
-    const { resource, resourceAttributes } = from.owner();
     logs.push({ resource, resourceAttributes, log, place: { resource: from.index, scope, item } });
   });
-  return { senders, logCount, logs };
+  return { senders, logCount, logs, lineCount, lines };
 }
 
 /** The resource of the items at hand, decoded when it is first asked for. */
@@ -93,6 +130,9 @@ interface ResourceReader {
   readonly index: number;
   resource(): Resource;
   owner(): Owner;
+  /** Of the scope of the item at hand. */
+  scopeName(): string;
+  enterScope(from: number, end: number): void;
 }
 
 type OnItem = (from: ResourceReader, scope: number, item: number, at: number, end: number) => void;
@@ -162,6 +202,7 @@ function eachItemOfScope(
   onItem: OnItem,
 ): number {
   let item = 0;
+  reader.enterScope(from, end);
   for (let pos = from; pos < end; ) {
     const start = varintEnd(bytes, pos, end);
     const tag = tagAt(bytes, pos, start);
@@ -178,7 +219,38 @@ function createResourceReader(bytes: Buffer, from: number, end: number, index: n
     known ??= readOwner(bytes, from, end);
     return known;
   }
-  return { index, owner, resource: () => owner().resource };
+  let scopeAt = 0;
+  let scopeEnd = 0;
+  let scopeName: string | undefined;
+  return {
+    index,
+    owner,
+    resource: () => owner().resource,
+    scopeName() {
+      scopeName ??= readScopeName(bytes, scopeAt, scopeEnd);
+      return scopeName;
+    },
+    enterScope(at, stop) {
+      scopeAt = at;
+      scopeEnd = stop;
+      scopeName = undefined;
+    },
+  };
+}
+
+/** Of the ScopeLogs at [from, end): its scope may stand behind the items, or come in parts. */
+function readScopeName(bytes: Buffer, from: number, end: number): string {
+  let name = "";
+  for (let pos = from; pos < end; ) {
+    const start = varintEnd(bytes, pos, end);
+    const tag = tagAt(bytes, pos, start);
+    pos = fieldEnd(bytes, tag, start, end, ITEM_NESTING - 1);
+    if (tag !== SCOPE) continue;
+    const content = varintEnd(bytes, start, pos);
+    checkMessage(bytes, content, pos, SCOPE_ATTRIBUTES, ITEM_NESTING);
+    name = decodeScopeName(bytes, content, pos) ?? name;
+  }
+  return name;
 }
 
 const readOwner = createOwnerReader(RESOURCE);

@@ -10,11 +10,17 @@ import { keptText } from "./otlp-values";
 export interface TraceReadOptions {
   /** HTTP server spans that last at least so long become objects, too. */
   readonly slowMillis: number;
+  /** So many of the other HTTP server spans become objects as well, the first of them. */
+  readonly maxSamples: number;
 }
 
 export interface LogReadOptions {
   /** Records of level ERROR and above become objects also when they tell of no exception. */
   readonly errorLogs: boolean;
+  /** Records of this level and above are lines that are kept; see `severityOf`. */
+  readonly lineSeverity: number;
+  /** So many of these become objects, the first of them. */
+  readonly maxLines: number;
 }
 
 /** What the request metrics need of an HTTP server span, but for its time. */
@@ -62,11 +68,17 @@ export function isWorthKeeping(span: SpanRecord, request: HttpRequest | undefine
   );
 }
 
+/** A number of OpenTelemetry's log data model; who does not say how grave it is means no trouble. */
+export function severityOf({ severityNumber }: Pick<LogRecord, "severityNumber">): number {
+  return severityNumber > 0 ? severityNumber : INFO;
+}
+
 export function isWorthKeepingLog(log: LogRecord, { errorLogs }: LogReadOptions): boolean {
   return hasException(log.attributes) || isExceptionName(log.eventName) || (errorLogs && log.severityNumber >= ERROR);
 }
 
-/** The first of the levels of ERROR in OpenTelemetry's log data model. */
+/** The first of the levels of each name in OpenTelemetry's log data model. */
+const INFO = 9;
 const ERROR = 17;
 
 /** Of one request. What costs an object must not cost an object for each six bytes of a body. */

@@ -15,9 +15,9 @@ import type { LogBatch, TraceBatch } from "../../src/receiver/otlp-batch";
 import { readLogsJson, readTracesJson } from "../../src/receiver/otlp-json";
 import { readLogsProtobuf, readTracesProtobuf } from "../../src/receiver/otlp-protobuf";
 
-const LOG_OPTIONS = { errorLogs: false };
+const LOG_OPTIONS = { errorLogs: false, lineSeverity: 9, maxLines: 0 };
 
-const OPTIONS = { slowMillis: 5_000 };
+const OPTIONS = { slowMillis: 5_000, maxSamples: 0 };
 const STARTED = 1_764_064_800_000;
 const RESOURCE = resourceFromAttributes({
   "service.name": "shop",

@@ -9,9 +9,9 @@ import { LOGS, TRACES } from "./otlp-schema";
 import { encode, toJson } from "./payloads";
 import type { Message } from "./reference-decoder";
 
-const LOG_OPTIONS = { errorLogs: false };
+const LOG_OPTIONS = { errorLogs: false, lineSeverity: 9, maxLines: 0 };
 
-const OPTIONS = { slowMillis: 5_000 };
+const OPTIONS = { slowMillis: 5_000, maxSamples: 0 };
 const SERVER = 2;
 const FAILED = { code: 2 };
 
@@ -85,7 +85,7 @@ for (const [what, field] of MALFORMED_PROTOBUF) {
 test("an empty protobuf body is an empty request", () => {
   const nothing = { senders: [], spanCount: 0, requests: [], spans: [] };
   assert.deepStrictEqual(readTracesProtobuf(new Uint8Array(), OPTIONS), nothing);
-  assert.deepStrictEqual(readLogsProtobuf(new Uint8Array(), LOG_OPTIONS), { senders: [], logCount: 0, logs: [] });
+  assert.deepStrictEqual(readLogsProtobuf(new Uint8Array(), LOG_OPTIONS), { senders: [], logCount: 0, logs: [], lineCount: 0, lines: [] });
 });
 
 test("negative enum numbers of ten bytes are read as what nobody knows", () => {
@@ -485,8 +485,8 @@ test("log records of level ERROR without an exception are kept when that is aske
   for (const errorLogs of [false, true]) {
     const expected = errorLogs ? [17, 24] : [];
     for (const batch of [
-      readLogsProtobuf(encode(LOGS, request), { errorLogs }),
-      readLogsJson(Buffer.from(JSON.stringify(request)), { errorLogs }),
+      readLogsProtobuf(encode(LOGS, request), { ...LOG_OPTIONS, errorLogs }),
+      readLogsJson(Buffer.from(JSON.stringify(request)), { ...LOG_OPTIONS, errorLogs }),
     ]) {
       assert.equal(batch.logCount, 4);
       assert.deepEqual(

@@ -11,9 +11,9 @@ import { type Dice, dice, encode, logRequests, scrambled, toJson, traceRequests 
 import { decodeFully } from "./reference-decoder";
 import { expectedLogs, expectedTraces } from "./reference-selection";
 
-const LOG_OPTIONS = { errorLogs: false };
+const LOG_OPTIONS = { errorLogs: false, lineSeverity: 13, maxLines: 2 };
 
-const OPTIONS = { slowMillis: 5_000 };
+const OPTIONS = { slowMillis: 5_000, maxSamples: 2 };
 const SLOWEST_READ_MILLIS = 50;
 
 interface Signal {
@@ -32,7 +32,7 @@ const SIGNALS: readonly Signal[] = [
     requests: traceRequests,
     readProtobuf: (body) => readTracesProtobuf(body, OPTIONS),
     readJson: (body) => readTracesJson(body, OPTIONS),
-    readFully: (body) => expectedTraces(decodeFully(TRACES, body), OPTIONS.slowMillis),
+    readFully: (body) => expectedTraces(decodeFully(TRACES, body), OPTIONS),
   },
   {
     name: "logs",
@@ -40,7 +40,7 @@ const SIGNALS: readonly Signal[] = [
     requests: logRequests,
     readProtobuf: (body) => readLogsProtobuf(body, LOG_OPTIONS),
     readJson: (body) => readLogsJson(body, LOG_OPTIONS),
-    readFully: (body) => expectedLogs(decodeFully(LOGS, body)),
+    readFully: (body) => expectedLogs(decodeFully(LOGS, body), LOG_OPTIONS),
   },
 ];
 

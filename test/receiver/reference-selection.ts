@@ -10,7 +10,8 @@ import type {
   SpanKind,
   SpanRecord,
 } from "../../src/event";
-import type { LogBatch, ReceivedLog, ReceivedSpan, TraceBatch } from "../../src/receiver/otlp-batch";
+import type { LogBatch, ReceivedLine, ReceivedLog, ReceivedSpan, TraceBatch } from "../../src/receiver/otlp-batch";
+import type { LogReadOptions, TraceReadOptions } from "../../src/receiver/otlp-selection";
 import type { Message } from "./reference-decoder";
 
 const KINDS: readonly SpanKind[] = ["internal", "internal", "server", "client", "producer", "consumer"];
@@ -22,8 +23,9 @@ const TELLTALES = [
   "error.fingerprint",
 ];
 
-export function expectedTraces(request: Message, slowMillis: number): TraceBatch {
+export function expectedTraces(request: Message, { slowMillis, maxSamples }: TraceReadOptions): TraceBatch {
   const spans: ReceivedSpan[] = [];
+  const others: ReceivedSpan[] = [];
   const groups = new Map<string, { group: RequestGroup; durations: number[]; traceId: string }>();
   let spanCount = 0;
   const senders = forEachItem(request, ["resourceSpans", "scopeSpans", "spans"], (item, resourceAttributes, place) => {
@@ -63,41 +65,48 @@ export function expectedTraces(request: Message, slowMillis: number): TraceBatch
       (span.kind === "server" && status !== undefined && status >= 400) ||
       (isRequest && span.durationMillis >= slowMillis);
     if (matters) spans.push({ resource, resourceAttributes, span, place });
+    else if (isRequest) others.push({ resource, resourceAttributes, span, place });
   });
   const requests = [...groups.values()].map(({ group, traceId }) => ({ ...group, slowestTraceId: traceId }));
-  return { senders, spanCount, requests, spans };
+  return { senders, spanCount, requests, spans, samples: others.slice(0, maxSamples) };
 }
 
-export function expectedLogs(request: Message): LogBatch {
+export function expectedLogs(request: Message, { lineSeverity, maxLines }: LogReadOptions): LogBatch {
   const logs: ReceivedLog[] = [];
+  const lines: ReceivedLine[] = [];
   let logCount = 0;
   const senders = forEachItem(
     request,
     ["resourceLogs", "scopeLogs", "logRecords"],
-    (item, resourceAttributes, place) => {
+    (item, resourceAttributes, place, scope) => {
       logCount += 1;
       const log = expectedLog(item);
+      const resource = expectedResource(resourceAttributes);
+      const severity = log.severityNumber <= 0 ? 9 : log.severityNumber;
+      if (severity >= lineSeverity) lines.push({ resource, log, logger: String(scope["name"] ?? "") });
       const matters =
         log.attributes["exception.type"] !== undefined ||
         log.attributes["exception.message"] !== undefined ||
         /(^|\.)exception$/.test(log.eventName);
-      if (matters) logs.push({ resource: expectedResource(resourceAttributes), resourceAttributes, log, place });
+      if (matters) logs.push({ resource, resourceAttributes, log, place });
     },
   );
-  return { senders, logCount, logs };
+  return { senders, logCount, logs, lineCount: lines.length, lines: lines.slice(0, maxLines) };
 }
 
 /** Gives the resources that have items. */
 function forEachItem(
   request: Message,
   [resources, scopes, items]: readonly [string, string, string],
-  onItem: (item: Message, resourceAttributes: Attributes, place: ReceivedSpan["place"]) => void,
+  onItem: (item: Message, resourceAttributes: Attributes, place: ReceivedSpan["place"], scope: Message) => void,
 ): readonly Resource[] {
   const senders: Resource[] = [];
   for (const [resource, ofResource] of list(request[resources]).entries()) {
     const attributes = expectedAttributes(message(ofResource["resource"])["attributes"]);
     for (const [scope, ofScope] of list(ofResource[scopes]).entries()) {
-      for (const [item, value] of list(ofScope[items]).entries()) onItem(value, attributes, { resource, scope, item });
+      for (const [item, value] of list(ofScope[items]).entries()) {
+        onItem(value, attributes, { resource, scope, item }, message(ofScope["scope"]));
+      }
     }
     if (list(ofResource[scopes]).some((ofScope) => list(ofScope[items]).length > 0)) {
       senders.push(expectedResource(attributes));
