@@ -16,14 +16,16 @@ export interface LabelledError {
   readonly language: string;
 }
 
-export type Half = "a" | "b";
+export type Half = "a" | "b" | "c";
+export const HALVES: readonly Half[] = ["a", "b", "c"];
 
 const FOLDER = join("test", "fixtures", "grouping");
+const SEEDS: { readonly [H in Half]: number } = { a: 1, b: 2, c: 5 };
 const INSTANCES = { message: 5, trace: 3 } as const;
 
 /** Messages without a stack, in an order that has nothing to do with their statements. */
 export function labelledMessages(half: Half): readonly LabelledError[] {
-  const random = randomFrom(half === "a" ? 1 : 2);
+  const random = randomFrom(SEEDS[half]);
   const errors: LabelledError[] = [];
   let statement = 0;
   for (const line of readFileSync(join(FOLDER, `messages-${half}.txt`), "utf8").split("\n")) {
@@ -49,7 +51,7 @@ export function labelledMessages(half: Half): readonly LabelledError[] {
 }
 
 export function labelledTraces(half: Half): readonly LabelledError[] {
-  const random = randomFrom(half === "a" ? 3 : 4);
+  const random = randomFrom(SEEDS[half] + 2);
   const errors: LabelledError[] = [];
   const blocks = readFileSync(join(FOLDER, `traces-${half}.txt`), "utf8")
     .split(/^== /m)
@@ -143,6 +145,16 @@ const POOLS: { readonly [H in Half]: Pool } = {
     roots: words("/code /data/game /Users/freja/game /workspace/game /var/www/game"),
     years: [2019, 2031],
   },
+  c: {
+    names: words("hiroshi amara lucía piotr nguyen sione baraka mirela thabo kerstin ravi chidi noor eilidh"),
+    hosts: words("ber-gpu-14 runner-spot-77 enb2041 dock3 psp-prod-b arm64-ci-02"),
+    domains: words("pay.woodgrove.io cdn.fourthcoffee.tv hss.proseware.net git.litware.dev port.adatum.nl"),
+    folders: words("/media/ingest/4k /var/spool/edi /scratch/ckpt /builds/team/app /mnt/renditions"),
+    files: words("trailer_final.mov master-03.mxf manifest.mpd edifact.txt firmware.bin"),
+    programs: words("ld.lld ffprobe netd canloggerd torchrun"),
+    roots: words("/srv/till /opt/port /workspace/fw /home/ci/ran /app"),
+    years: [2022, 2029],
+  },
 };
 
 type Slot = (pool: Pool, random: Random) => string;
@@ -228,6 +240,20 @@ const SLOTS: { readonly [kind: string]: Slot } = {
   isodate,
   isots: (pool, random) => `${isodate(pool, random)}T${clock(pool, random)}.${millis(pool, random)}Z`,
   clock,
+  currency: (_, random) => pick(words("EUR USD JPY NGN CHF BRL"), random),
+  lang: (_, random) => pick(words("de fr pt-BR ja sw"), random),
+  city: (_, random) => pick(words("Rotterdam Mombasa Busan Santos Piraeus"), random),
+  country: (_, random) => pick(words("Kenya Norway Chile Vietnam"), random),
+  vessel: (_, random) => pick(words("Aurora Meridian Kestrel Northwind"), random),
+  container: (pool, random) => `${pick(words("MSKU TCLU CMAU"), random)}${digits(7, "0123456789")(pool, random)}`,
+  column: (_, random) => pick(words("age income label distance_km"), random),
+  run: (pool, random) => `${pick(words("brave-otter calm-fern dry-comet"), random)}-${int(pool, random)}`,
+  imsi: (pool, random) => `26202${digits(10, "0123456789")(pool, random)}`,
+  operator: (_, random) => pick(words("Vodalux Telsur Nordcom"), random),
+  board: (_, random) => pick(words("rev-c2 nano33 esp-gateway"), random),
+  label: (_, random) => pick(words("linux-arm64 macos-14 gpu nightly"), random),
+  branch: (pool, random) =>
+    pick([`feature/${name(pool, random)}-login`, "release-4.2", `fix/${int(pool, random)}`], random),
   // What loggers write in front, each in its own way.
   "px.java": (pool, random) =>
     `${isodate(pool, random)} ${clock(pool, random)},${millis(pool, random)} ${pick(words("INFO WARN ERROR"), random)} [${thread(pool, random)}] store.blocks.Keeper: `,

@@ -20,7 +20,7 @@ import { redact } from "../src/processors/redact";
 import { compileRules } from "../src/processors/rules";
 import { parseStack } from "../src/processors/stack";
 import { rawFrom } from "../test/processors/raw-error";
-import { type Half, type LabelledError, labelledMessages, labelledTraces } from "./grouping-set";
+import { HALVES, type Half, type LabelledError, labelledMessages, labelledTraces } from "./grouping-set";
 import { markdownTable } from "./markdown-table";
 import { median } from "./statistics";
 
@@ -65,9 +65,31 @@ function main(): void {
     ["messages", labelledMessages],
     ["traces", labelledTraces],
   ] as const) {
-    for (const half of ["a", "b"] as const) report(name, half, load(half), values.wrong);
+    for (const half of HALVES) report(name, half, load(half), values.wrong);
   }
+  reportCounts();
   if (Number(values.rounds) > 0) reportTimes(Number(values.rounds));
+}
+
+/** The least that a set must have for its scores to mean anything. */
+const LEAST = { messages: 1_000, traces: 200 } as const;
+
+function reportCounts(): void {
+  const messages = HALVES.flatMap((half) => [...labelledMessages(half)]);
+  const traces = HALVES.flatMap((half) => [...labelledTraces(half)]);
+  const rows = [["messages", messages, LEAST.messages] as const, ["traces", traces, LEAST.traces] as const].map(
+    ([name, errors, least]) => {
+      const { statements } = score(errors, ({ label }) => label);
+      return [
+        name,
+        String(errors.length),
+        String(statements),
+        `≥ ${least} ${errors.length >= least ? "met" : "missed"}`,
+      ];
+    },
+  );
+  console.log("\nLabelled errors in all:\n");
+  console.log(markdownTable(["", "errors", "problems", "target"], rows));
 }
 
 function report(name: string, half: Half, errors: readonly LabelledError[], showsWrong: boolean): void {
@@ -76,7 +98,7 @@ function report(name: string, half: Half, errors: readonly LabelledError[], show
     return [grouper, String(groups), ...[ga, fga, merged, split].map((share) => share.toFixed(3))];
   });
   const { statements } = score(errors, ({ label }) => label);
-  console.log(`\nHalf ${half}: ${errors.length} ${name} of ${statements} problems\n`);
+  console.log(`\nSet ${half}${half === "c" ? ", held out" : ""}: ${errors.length} ${name} of ${statements} problems\n`);
   console.log(markdownTable(["", "groups", "GA", "FGA", "merged", "split"], rows));
   if (showsWrong) listWrong(errors);
 }

@@ -6,6 +6,7 @@ export interface CollectorProcess extends Pick<RunningProcess<unknown>, "pid" | 
   /** OTLP over HTTP. */
   readonly otlpUrl: string;
   readonly metricsUrl: string;
+  readonly pageUrl: string;
   readonly journal: string;
 }
 
@@ -26,6 +27,7 @@ export async function startCollector(folder: string, alertmanagerUrl?: string): 
       SEISMO_OTLP_PORT: "0",
       SEISMO_SLOW_REQUEST_MS: "300",
       SEISMO_JOURNAL_PATH: journal,
+      SEISMO_DB_PATH: join(folder, "seismo.duckdb"),
       LOG_FILE_PATH: join(folder, "seismo.log"),
       ...(alertmanagerUrl === undefined
         ? {}
@@ -36,11 +38,12 @@ export async function startCollector(folder: string, alertmanagerUrl?: string): 
     },
     folder,
     whenReady: async ({ stdout }) => {
-      const [otlpUrl, metricsUrl] = await Promise.all([
+      const [otlpUrl, metricsUrl, pageUrl] = await Promise.all([
         printed(stdout, /^ {2}OTLP\/HTTP +(\S+)$/m),
         printed(stdout, /^ {2}metrics +(\S+)$/m),
+        printed(stdout, /^ {2}page +(\S+)$/m),
       ]);
-      return { otlpUrl, metricsUrl };
+      return { otlpUrl, metricsUrl, pageUrl };
     },
   });
   return { pid, ...ready, journal, died, stop };

@@ -121,6 +121,7 @@ function printAddresses(demo: Demo): void {
   ] as const) {
     print(`${name.padEnd(12)} ${url ?? "not started: it is not installed here"}`);
   }
+  print("", `Open ${demo.collector.pageUrl}`);
   print("", `Journals and logs: ${demo.folder}`, "Ctrl-C stops.", "");
 }
 

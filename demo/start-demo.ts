@@ -34,7 +34,7 @@ export interface DemoOptions {
 
 export interface Demo {
   readonly services: readonly Pick<ServiceProcess, "name" | "pid" | "url" | "metricsUrl">[];
-  readonly collector: Pick<CollectorProcess, "pid" | "otlpUrl" | "metricsUrl" | "journal">;
+  readonly collector: Pick<CollectorProcess, "pid" | "otlpUrl" | "metricsUrl" | "pageUrl" | "journal">;
   /** Undefined where the machine has none. */
   readonly prometheus: Pick<Scraping, "prometheusUrl"> | undefined;
   readonly alertmanager: Pick<Alerting, "alertmanagerUrl" | "inbox"> | undefined;

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 /** The `seismo` command: the only file that exits or prints. */
+import { createReadStream } from "node:fs";
 import { hostname } from "node:os";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import type { Config, ConfigProblem } from "./config";
 import { describeProblems, loadConfig } from "./config";
 import { showValue } from "./config/problems";
+import type { Rules } from "./processors/rules";
 import { VERSION } from "./version";
 
 const USAGE = `Usage: seismo <command> [options]
@@ -14,6 +16,7 @@ Commands:
   check [FILE]     validates the configuration, and rules and dashboards against live endpoints (seismo check --help)
   rules            makes alerting/rules.yml of alerting/thresholds.yaml (seismo rules --help)
   fingerprint      names errors: JSON lines in, JSON lines out (seismo fingerprint --help)
+  replay FILE…     takes a journal into a store, or tells how a change of rules would group it (seismo replay --help)
 
 Options:
   -h, --help       shows this text
@@ -36,6 +39,8 @@ Options:
   --grpc-port PORT    of OTLP/gRPC, usually 4317 (off)
   --forward URL       where OTLP goes on to
   --theme THEME       of the page: system, dark or light (system)
+  --db-path FILE      where errors are kept to be asked about (seismo.duckdb)
+  --no-store          keeps none but in the journal
   -h, --help          shows this text
 
 Each is also an option of the configuration and a variable of the environment: docs/configuration.md.
@@ -91,6 +96,31 @@ Options:
   -h, --help          shows this text
 `;
 
+const REPLAY_USAGE = `Usage: seismo replay FILE… [--db-path FILE] [options]
+       seismo replay FILE… --compare [--against FILE] [options]
+
+Takes the errors of journal files into a store. What it has already is left as it is, so that running it again stores
+nothing twice. A collector that runs takes its own journal in by itself, and no other process may have its store open.
+
+  seismo replay backup/error_log.jsonl* --db-path copy.duckdb
+
+With --compare names the errors anew, by the current configuration, and tells which groups of before are several now,
+and which are one now. Before: by another configuration, or the ids that the journal recorded. Changes nothing.
+
+  seismo replay logs/error_log.jsonl --compare                        the current rules against what was recorded
+  seismo replay logs/error_log.jsonl* --compare --against old.yaml    against those of another configuration
+
+Options:
+  --db-path FILE      the store (seismo.duckdb)
+  --compare           compares
+  --against FILE      the configuration before (else what the journal recorded)
+  --config FILE       configuration (else SEISMO_CONFIG or seismo.config.*)
+  --json              JSON lines: {"kind":"split"|"merge","fingerprint","errors","parts"}, at last {"kind":"summary",…}
+  -h, --help          shows this text
+
+Exit code: 0 when all was read, 1 when a file, store or configuration cannot be used, 2 when an option is wrong.
+`;
+
 /** The variables that the options of `collect` stand for; the command line wins. */
 const COLLECT_OPTIONS: { readonly [option: string]: string } = {
   config: "SEISMO_CONFIG",
@@ -101,6 +131,7 @@ const COLLECT_OPTIONS: { readonly [option: string]: string } = {
   "grpc-port": "SEISMO_OTLP_GRPC_PORT",
   forward: "SEISMO_FORWARD_ENDPOINT",
   theme: "SEISMO_THEME",
+  "db-path": "SEISMO_DB_PATH",
 };
 
 /** The longest that a collector takes to stop. */
@@ -132,6 +163,8 @@ async function main(args: readonly string[]): Promise<number> {
       return rules(rest);
     case "fingerprint":
       return await fingerprint(rest);
+    case "replay":
+      return await replay(rest);
     default:
       return misused(`unknown command "${command}"`, USAGE);
   }
@@ -253,15 +286,19 @@ function rules(args: readonly string[]): number {
 async function collect(args: readonly string[]): Promise<number> {
   const given = parse(
     args,
-    Object.fromEntries(Object.keys(COLLECT_OPTIONS).map((name) => [name, { type: "string" }])),
+    {
+      ...Object.fromEntries(Object.keys(COLLECT_OPTIONS).map((name) => [name, { type: "string" }])),
+      "no-store": { type: "boolean" },
+    },
     COLLECT_USAGE,
   );
   if (typeof given === "number") return given;
   const typed = Object.keys(COLLECT_OPTIONS).filter((option) => typeof given.values[option] === "string");
   const overrides = new Map(typed.map((option) => [COLLECT_OPTIONS[option] ?? "", option]));
-  const { config, problems } = configuration(
-    Object.fromEntries([...overrides].map(([variable, option]) => [variable, String(given.values[option])])),
-  );
+  const { config, problems } = configuration({
+    ...Object.fromEntries([...overrides].map(([variable, option]) => [variable, String(given.values[option])])),
+    ...(given.values["no-store"] === true ? { SEISMO_STORE: "false" } : {}),
+  });
   if (problems.length > 0) {
     complain(problems.map((problem) => asTyped(problem, overrides)));
     return EXIT.failed;
@@ -282,9 +319,11 @@ async function runCollector(config: Config): Promise<number> {
     `seismo ${VERSION} collects\n` +
       `  OTLP/HTTP   ${started.otlpUrl}\n` +
       (started.grpcAddress === undefined ? "" : `  OTLP/gRPC   ${started.grpcAddress}\n`) +
+      `  page        ${started.apiUrl}/error-visualization\n` +
       `  reports     ${started.apiUrl}/api/report-error\n` +
       `  metrics     ${started.apiUrl}/metrics\n` +
       `  journal     ${config.journal.path}\n` +
+      (config.store.enabled ? `  store       ${config.store.path}\n` : "") +
       (config.forward.endpoint === undefined ? "" : `  passes on   ${started.forwardsTo}\n`) +
       started.notifies.map((target) => `  notifies    ${target}\n`).join(""),
   );
@@ -316,6 +355,87 @@ async function fingerprint(args: readonly string[]): Promise<number> {
   if (bad > 0) process.stderr.write(`seismo: ${bad} ${bad === 1 ? "line was" : "lines were"} no error\n`);
   return bad === 0 ? EXIT.done : EXIT.failed;
 }
+
+async function replay(args: readonly string[]): Promise<number> {
+  const given = parse(args, REPLAY_OPTIONS, REPLAY_USAGE, "file");
+  if (typeof given === "number") return given;
+  if (given.positionals.length === 0) return misused("replay needs a journal file", REPLAY_USAGE);
+  if (given.values["compare"] !== true) return await replayIntoStore(given);
+  if (given.values["db-path"] !== undefined) return misused("--compare uses no store", REPLAY_USAGE);
+  const { compileRules } = require("./processors/rules") as typeof import("./processors/rules");
+  const rulesOf = (option: "config" | "against"): Rules | undefined => {
+    const file = given.values[option];
+    const { config, problems } = configuration(typeof file === "string" ? { SEISMO_CONFIG: file } : {});
+    complain(problems.map((problem) => asTyped(problem, new Map([["SEISMO_CONFIG", option]]))));
+    return problems.length > 0 ? undefined : compileRules({ ...config.errors, redaction: config.redaction });
+  };
+  const after = rulesOf("config");
+  const hasOther = given.values["against"] !== undefined;
+  const before = hasOther ? rulesOf("against") : undefined;
+  if (after === undefined || (hasOther && before === undefined)) return EXIT.failed;
+
+  const compare = require("./replay-compare") as typeof import("./replay-compare");
+  const comparing = compare.createComparison({ before, after });
+  for (const path of given.positionals) {
+    try {
+      await comparing.read(createReadStream(path, "utf8"));
+    } catch (error) {
+      process.stderr.write(`seismo: cannot read ${path}: ${error instanceof Error ? error.message : String(error)}\n`);
+      return EXIT.failed;
+    }
+  }
+  const print = given.values["json"] === true ? compare.comparisonJson : compare.comparisonText;
+  process.stdout.write(print(comparing.result()));
+  return EXIT.done;
+}
+
+async function replayIntoStore(given: Given): Promise<number> {
+  const notAlone = ["against", "json"].find((option) => given.values[option] !== undefined);
+  if (notAlone !== undefined) return misused(`--${notAlone} needs --compare`, REPLAY_USAGE);
+  const typed = new Map([
+    ["SEISMO_CONFIG", "config"],
+    ["SEISMO_DB_PATH", "db-path"],
+  ]);
+  const overrides = [...typed].filter(([, option]) => given.values[option] !== undefined);
+  const { config, problems } = configuration(
+    Object.fromEntries(overrides.map(([variable, option]) => [variable, String(given.values[option])])),
+  );
+  complain(problems.map((problem) => asTyped(problem, typed)));
+  if (problems.length > 0) return EXIT.failed;
+  const { replayInto } = require("./store/replay") as typeof import("./store/replay");
+  const { path, retentionHours, maxBytes, memoryBytes, threads } = config.store;
+  const clearLine = process.stderr.isTTY ? "\r\x1b[K" : "";
+  const result = await replayInto(
+    { path, retentionMillis: retentionHours * 3_600_000, maxBytes, memoryLimitBytes: memoryBytes, threads },
+    given.positionals,
+    {
+      progress({ bytes, totalBytes, errors, duplicate }) {
+        if (clearLine === "") return;
+        const percent = Math.min(100, Math.round((100 * bytes) / Math.max(1, totalBytes)));
+        process.stderr.write(`${clearLine}${percent} %, ${errors} errors taken in, ${duplicate} were there`);
+      },
+      note: (message) => void process.stderr.write(`${clearLine}seismo: ${message}\n`),
+    },
+  );
+  process.stderr.write(clearLine);
+  if (result.status === "failed") {
+    process.stderr.write(`seismo: ${result.message}\n`);
+    return EXIT.failed;
+  }
+  const { errors, duplicate, tooOld, corrupt } = result;
+  process.stdout.write(
+    `${path}: ${errors} errors taken in, ${duplicate} were there, ${tooOld} are too old, ${corrupt} lines cannot be read\n`,
+  );
+  return EXIT.done;
+}
+
+const REPLAY_OPTIONS = {
+  "db-path": { type: "string" },
+  compare: { type: "boolean" },
+  against: { type: "string" },
+  config: { type: "string" },
+  json: { type: "boolean" },
+} as const;
 
 function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {

@@ -2,7 +2,7 @@
  * The collector: OTLP and error reports in, events written and counted, OTLP passed on. Wires its parts, starts them in
  * the order in which they need each other, and stops them in the reverse one.
  *
- *   OTLP/HTTP, OTLP/gRPC ─┐                ┌─► journal
+ *   OTLP/HTTP, OTLP/gRPC ─┐                ┌─► journal ◄── followed by the store
  *                         ├─► ingest ──────┼─► held events ─┬─► metrics ─► /metrics
  *                         │                │                └─► notifier ─► Slack, mail, webhook, Alertmanager
  *   POST /api/report-error┘                └─► queue ─► forwarder ─► OTLP downstream
@@ -22,7 +22,7 @@ import { renderExposition } from "./exporter/exposition";
 import { createJournal } from "./exporter/journal";
 import { readJournalTail } from "./exporter/journal-tail";
 import { createForwarder, type Forwarder, otlpUrls } from "./exporter/otlp-forwarder";
-import { createMetrics, type Metrics } from "./exporter/prometheus";
+import { createMetrics, type Metrics, type StoreCounts } from "./exporter/prometheus";
 import { createFrequency } from "./processors/frequency";
 import { createOriginJudge } from "./processors/origin";
 import { redactText } from "./processors/redact";
@@ -37,6 +37,7 @@ import { createApiServer } from "./server/api-server";
 import { createLiveFeed } from "./server/live-feed";
 import { MAX_LIVE_CLIENTS } from "./server/live-socket";
 import type { Readiness } from "./server/routes";
+import { createDuckDbStore, type DuckDbStore } from "./store/duckdb-store";
 import { createLogWriter, createTelemetry, type Telemetry } from "./telemetry";
 import { VERSION } from "./version";
 
@@ -76,7 +77,9 @@ export function createCollector(config: Config): Collector {
     maxBytes: config.journal.maxBytes,
     backupCount: config.journal.backupCount,
     telemetry,
+    onGrowth: () => store?.journalGrew(),
   });
+  const store = openStore(config, telemetry, (question, millis) => metrics.recordQuestion(question, millis));
   const metrics: Metrics = createMetrics(
     {
       prefix: config.metrics.prefix,
@@ -93,6 +96,7 @@ export function createCollector(config: Config): Collector {
       collector: () => ({ refused: refusedBy(doors), undecided: judge.undecided }),
       queues,
       notifications: () => notifications?.notifier.counts() ?? [],
+      ...(store === undefined ? {} : { store: () => storeCounts(store) }),
       waiting: () => [
         { signal: "errors", count: held.waiting() },
         ...(forwarding === undefined ? [] : forwarding.forwarder.waiting()),
@@ -110,7 +114,7 @@ export function createCollector(config: Config): Collector {
     telemetry,
     theme: config.page.theme,
     queues,
-    store: () => undefined,
+    store: () => store?.status(),
     live: () => ({ clients: live.stats().clients, max_clients: MAX_LIVE_CLIENTS }),
     waitingErrors: held.waiting,
     nowMillis: Date.now,
@@ -151,9 +155,9 @@ export function createCollector(config: Config): Collector {
 
   /** The journal's line names the request of an event by its trace alone: without one, what came before is not known. */
   function recount(event: EventSummary, millis: number): void {
-    const { id } = event.fingerprint;
+    const { id, previous } = event.fingerprint;
     const { firstSeenUnixMillis } = event.recurrence;
-    frequency.record(id, millis, event.traceId === undefined ? undefined : event);
+    frequency.record(id, millis, event.traceId === undefined ? undefined : event, previous);
     if (firstSeenUnixMillis !== undefined) frequency.seenSince(id, firstSeenUnixMillis);
   }
 
@@ -162,6 +166,11 @@ export function createCollector(config: Config): Collector {
     if (notifications !== undefined) stopping.push(notifications.stop);
     takeOver();
     notifications?.notifier.start();
+    if (store !== undefined) {
+      store.start();
+      // Stopped after the journal is, whose last lines it takes in.
+      stopping.push(store.stop);
+    }
     stopping.push(() => journal.shutdown());
     forwarding = openForwarding(config, telemetry, held.originOf);
     if (forwarding !== undefined) {
@@ -202,7 +211,7 @@ export function createCollector(config: Config): Collector {
       render: async (format) => renderExposition([...metrics.snapshot(), ...(await metrics.defaultFamilies())], format),
       readiness: () => readiness(ready),
       stats: stats.read,
-      queries: undefined,
+      queries: store,
       live,
       page: { folder: join(__dirname, "web"), theme: config.page.theme, soundsFolder: config.page.soundsPath },
       onReport: ingest.acceptReport,
@@ -290,6 +299,39 @@ function inOrderOfTime(
   return events
     .map((event) => ({ event, millis: Math.min(event.timeUnixMillis, nowMillis) }))
     .sort((one, other) => one.millis - other.millis);
+}
+
+function openStore(
+  { store, journal }: Config,
+  telemetry: Telemetry,
+  onAnswer: (question: string, millis: number) => void,
+): DuckDbStore | undefined {
+  if (!store.enabled) return undefined;
+  return createDuckDbStore({
+    path: store.path,
+    journalPath: journal.path,
+    retentionMillis: store.retentionHours * 3_600_000,
+    maxBytes: store.maxBytes,
+    memoryLimitBytes: store.memoryBytes,
+    threads: store.threads,
+    telemetry,
+    onAnswer,
+  });
+}
+
+function storeCounts(store: DuckDbStore): StoreCounts {
+  const status = store.status();
+  const { counts, starts, questions } = store.stats();
+  return {
+    isUp: status.status === "open",
+    lagBytes: status.status === "open" ? status.lagBytes : 0,
+    fileBytes: status.status === "open" ? status.fileBytes : 0,
+    starts,
+    written: { error: counts.errors, request: counts.requests, log: counts.logs },
+    deleted: { age: counts.deletedByAge, size: counts.deletedBySize, duplicate: counts.deletedAsDuplicate },
+    missedBytes: counts.missedBytes,
+    questions,
+  };
 }
 
 interface Forwarding {

@@ -111,9 +111,19 @@ export interface Config {
     /** When a collector's answer waits for the disk. */
     readonly sync: "always" | "interval";
   };
+  readonly store: {
+    readonly enabled: boolean;
+    readonly path: string;
+    readonly retentionHours: number;
+    readonly maxBytes: number;
+    readonly memoryBytes: number;
+    readonly threads: number;
+  };
   readonly errors: {
     readonly localVariables: "off" | "uncaught" | "all" | "novel";
     readonly sourceContextLines: number;
+    /** Of one request or job; 0 keeps none. */
+    readonly breadcrumbs: number;
     readonly httpClientErrors: boolean;
     readonly errorLogs: boolean;
     readonly recurringAfter: number;
@@ -129,6 +139,7 @@ export interface Config {
     readonly allowKeys: readonly string[];
     readonly emails: boolean;
     readonly ips: boolean;
+    readonly clientAddresses: boolean;
   };
   readonly instrumentation: {
     readonly names: readonly InstrumentationName[];

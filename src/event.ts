@@ -105,6 +105,8 @@ export const CARRIED_ATTRIBUTES = {
   causes: "seismo.causes",
   details: "seismo.details",
   userContext: "seismo.user_context",
+  breadcrumbs: "seismo.breadcrumbs",
+  pool: "seismo.pool",
   systemContext: "seismo.system_context",
   hardwareContext: "seismo.hardware_context",
   frames: "seismo.frames",
@@ -136,6 +138,8 @@ export interface RequestContext {
   readonly url?: string | undefined;
   readonly statusCode?: number | undefined;
   readonly peer?: string | undefined;
+  /** Of who asked; kept only where that is asked for (`redaction.client_addresses`). */
+  readonly clientAddress?: string | undefined;
   readonly headers?: JsonObject | undefined;
   readonly durationMillis?: number | undefined;
 }
@@ -150,7 +154,36 @@ export interface DatabaseContext {
   /** SQLSTATE, MySQL number, MongoDB code… as text. */
   readonly statusCode?: string | undefined;
   readonly constraint?: string | undefined;
+  /** When it failed, of the pool that its connections are from. */
+  readonly pool?: PoolState | undefined;
 }
+
+/** Connections: open, of these unused, and how many calls wait for one. */
+export interface PoolState {
+  readonly size: number;
+  readonly idle: number;
+  readonly waiting: number;
+}
+
+/** Something that happened before an error, in the same request or job. */
+export interface Breadcrumb {
+  /** When it began. */
+  readonly timeUnixMillis: number;
+  /** A finished span, a line of the log, or what the application said itself. */
+  readonly type: "span" | "log" | "custom";
+  /** Of spans `database`, `http`, `messaging` or the kind of span, of lines the logger, else the application's own word. */
+  readonly category: string;
+  /** Of spans their name. */
+  readonly message: string;
+  readonly level: BreadcrumbLevel;
+  /** Since the request or job began, where it has a span. */
+  readonly offsetMillis?: number | undefined;
+  readonly durationMillis?: number | undefined;
+  /** Of spans what identifies the call, by the names of OpenTelemetry's conventions. */
+  readonly data: JsonObject;
+  readonly spanId?: string | undefined;
+}
+export type BreadcrumbLevel = "debug" | "info" | "warning" | "error";
 
 /** What the caller said outright; it wins over what would be inferred. */
 export interface GivenNames {
@@ -158,6 +191,8 @@ export interface GivenNames {
   readonly severity?: Severity | undefined;
   /** Parts of an explicit fingerprint; may hold variables such as `{{ default }}`. */
   readonly fingerprint?: readonly string[] | undefined;
+  /** Of a whole id that Seismo gave upstream, the one before. */
+  readonly previousFingerprint?: string | undefined;
 }
 
 /** How the failure was seen. */
@@ -204,6 +239,8 @@ export interface RawError {
   readonly systemContext?: JsonObject | undefined;
   /** `hardware_type`, `hardware_types[]`, `hardware_status{overheating,memory_pressure,throttling}`. */
   readonly hardwareContext?: JsonObject | undefined;
+  /** What came before it, in the order in which it ended. */
+  readonly breadcrumbs?: readonly Breadcrumb[] | undefined;
   /** Of the calls that were under way when it was thrown. */
   readonly variables?: readonly CallVariables[] | undefined;
   /** As the process explained them in which it was thrown: the author's places, source lines, variables. Shown in place of those of `stack`. */
@@ -263,6 +300,8 @@ export interface Fingerprint {
   readonly reason: string;
   /** The message with its variable parts named. */
   readonly template: string;
+  /** The id before, where rules or the version changed it: the group may be known by it. */
+  readonly previous?: string | undefined;
 }
 
 /** How often a fingerprint was seen, this occurrence included. */
@@ -321,7 +360,7 @@ export type EventSummary = Pick<
   "id" | "timeUnixMillis" | "type" | "origin" | "resource" | "traceId" | "systemContext" | "hardwareContext"
 > & {
   readonly classification: Pick<Classification, "group" | "category">;
-  readonly fingerprint: Pick<Fingerprint, "id">;
+  readonly fingerprint: Pick<Fingerprint, "id" | "previous">;
   /** When its group was first seen only of an event that is read back. */
   readonly recurrence: Pick<Recurrence, "isNew" | "isRegressed"> & Partial<Pick<Recurrence, "firstSeenUnixMillis">>;
   readonly rating: Pick<SeverityRating, "severity">;
@@ -340,7 +379,7 @@ export function summaryOf(event: EventSummary): EventSummary {
     systemContext: event.systemContext,
     hardwareContext: event.hardwareContext,
     classification: { group: classification.group, category: classification.category },
-    fingerprint: { id: event.fingerprint.id },
+    fingerprint: { id: event.fingerprint.id, previous: event.fingerprint.previous },
     recurrence: { isNew: recurrence.isNew, isRegressed: recurrence.isRegressed },
     rating: { severity: event.rating.severity },
   };

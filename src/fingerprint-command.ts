@@ -8,6 +8,7 @@
  * collector would give. Nothing is remembered from line to line.
  */
 import type { RawError, SpanRecord } from "./event";
+import { linesOf } from "./lines";
 import { categorize } from "./processors/categorize";
 import { extractErrors } from "./processors/extract";
 import { fingerprint } from "./processors/fingerprint";
@@ -53,7 +54,7 @@ export async function fingerprintLines(
   let number = 0;
   let bad = 0;
   let answers = "";
-  for await (const line of linesOf(input)) {
+  for await (const line of linesOf(input, MAX_LINE_CHARS)) {
     number++;
     if (line !== undefined && line.trim() === "") continue;
     const answer = line === undefined ? { id: null, error: TOO_LONG } : answerTo(line, rules);
@@ -130,25 +131,3 @@ function rawFrom({ type, message, stack, language }: ErrorTexts): RawError {
 }
 
 const NOBODY = { service: "", worker: "" };
-
-/** Lines without their ends; undefined for one that is too long. */
-async function* linesOf(input: AsyncIterable<string>): AsyncGenerator<string | undefined> {
-  let rest = "";
-  let isTooLong = false;
-  for await (const chunk of input) {
-    let start = 0;
-    for (let newline = chunk.indexOf("\n"); newline >= 0; newline = chunk.indexOf("\n", start)) {
-      const line = rest + chunk.slice(start, newline);
-      yield isTooLong || line.length > MAX_LINE_CHARS ? undefined : line;
-      rest = "";
-      isTooLong = false;
-      start = newline + 1;
-    }
-    if (!isTooLong) rest += chunk.slice(start);
-    if (rest.length > MAX_LINE_CHARS) {
-      rest = "";
-      isTooLong = true;
-    }
-  }
-  if (isTooLong || rest !== "") yield isTooLong ? undefined : rest;
-}

@@ -7,9 +7,11 @@ import { SlowRequestSpanProcessor } from "./processors/slow-request-span-process
 export type { Attributes, Category, ErrorEvent, Group, JsonObject, JsonValue, Severity } from "./event";
 export { CATEGORIES } from "./event";
 export {
+  addBreadcrumb,
   addDatabaseContext,
   addErrorContext,
   addRequestContext,
+  type BreadcrumbOptions,
   type CaptureOptions,
   captureError,
   type ExpressErrorHandler,

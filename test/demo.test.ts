@@ -14,7 +14,7 @@ import { renderComparison, renderProgress, renderSummary } from "../demo/screen"
 import { startDemo } from "../demo/start-demo";
 import { createTraffic } from "../demo/traffic";
 
-test("a run closes with every error counted once and leaves nothing behind", { timeout: 90_000 }, async () => {
+test("a run closes with every error counted once and leaves nothing behind", async () => {
   const { code, output } = await ended(startMain("--for", "8"));
   assert.equal(code, 0, output);
   assert.match(output, /^shop +http:\/\/127\.0\.0\.1:\d+ +http:\/\/127\.0\.0\.1:\d+\/metrics$/m);
@@ -25,7 +25,7 @@ test("a run closes with every error counted once and leaves nothing behind", { t
   assert.ok(!output.includes("\u001b"), "no escapes where there is no terminal");
 });
 
-test("Ctrl-C stops the traffic and still prints the table", { timeout: 60_000 }, async () => {
+test("Ctrl-C stops the traffic and still prints the table", async () => {
   const main = startMain();
   const stopWhenAsked = (text: string): void => {
     if (!text.includes("Ctrl-C stops.")) return;
@@ -39,7 +39,7 @@ test("Ctrl-C stops the traffic and still prints the table", { timeout: 60_000 },
 });
 
 for (const victim of ["shop service", "collector"]) {
-  test(`when the ${victim} dies it is named, and all else ends with the demo`, { timeout: 60_000 }, async () => {
+  test(`when the ${victim} dies it is named, and all else ends with the demo`, async () => {
     const demo = await startDemo();
     const processes = [demo.collector, ...demo.services];
     const dying = victim === "collector" ? demo.collector : demo.services[0];
@@ -51,7 +51,7 @@ for (const victim of ["shop service", "collector"]) {
   });
 }
 
-test("a wrong option is explained, with exit code 2", { timeout: 30_000 }, async () => {
+test("a wrong option is explained, with exit code 2", async () => {
   for (const [args, message] of [
     [["--speed", "3"], /Unknown option '--speed'/],
     [["--for", "soon"], /--for soon: expected a whole number from 1 to 86400/],

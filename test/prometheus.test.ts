@@ -65,7 +65,7 @@ test("the demo's failures are in Prometheus, on every panel of the dashboards, a
           return [...made].every(([key, count]) => scraped.get(key) === count) ? scraped : undefined;
         },
         () => "Prometheus never had what the demo made",
-        60_000,
+        120_000,
       );
       assert.deepEqual(new Map([...scraped].sort()), new Map([...made].sort()));
       const exemplars = await exemplarsOf(url, "seismo_errors_total");
@@ -80,7 +80,7 @@ test("the demo's failures are in Prometheus, on every panel of the dashboards, a
           return empty.size === 0 ? true : undefined;
         },
         () => `nothing on ${[...empty].map(describe).join("\n")}`,
-        60_000,
+        120_000,
       );
     });
 
@@ -89,14 +89,14 @@ test("the demo's failures are in Prometheus, on every panel of the dashboards, a
         "a message in Slack",
         () => inbox.slackMessages.map((body) => JSON.stringify(body)).find((text) => /heap|memory/i.test(text)),
         () => JSON.stringify(inbox.slackMessages),
-        60_000,
+        120_000,
       );
       assert.match(message, /error-visualization\?fingerprint=[0-9a-f]{16}/);
       const mail = await eventually(
         "a mail with a stack",
         () => inbox.mails.find(({ text }) => /\n +at .+\.js:\d+:\d+/.test(text ?? "")),
         () => JSON.stringify(inbox.mails.map(({ text }) => text)),
-        60_000,
+        120_000,
       );
       assert.match(mail.subject ?? "", /^\[CRITICAL\] /);
     });
@@ -114,7 +114,7 @@ test("the demo's failures are in Prometheus, on every panel of the dashboards, a
   }
 });
 
-test("a critical error reaches Slack and e-mail, and both hear when it is over", { timeout: 230_000 }, async (t) => {
+test("a critical error reaches Slack and e-mail, and both hear when it is over", async (t) => {
   if (!installed(PROMETHEUS) || !installed(ALERTMANAGER)) return cannotRunHere(t, LACKING);
   const service = 'lab "7" {{ .Nothing }} <b>';
   const port = await freePort();
@@ -142,13 +142,12 @@ test("a critical error reaches Slack and e-mail, and both hear when it is over",
           return slack !== undefined && mail !== undefined ? { slack, mail } : undefined;
         },
         () => JSON.stringify([inbox.slackMessages, inbox.mails]),
-        100_000,
+        180_000,
       );
     await eventually(
       "the service's series",
       async () => ((await query(prometheusUrl, "seismo_build_info")).length > 0 ? true : undefined),
       () => "never scraped",
-      20_000,
     );
     await app.fetch("/gpu");
     const { slack, mail } = await both("the alert", /\[CRITICAL\]/);

@@ -8,7 +8,7 @@ import { inspect } from "node:util";
 const MAX_ERROR_CHARS = 16_384;
 const MAX_PRINTED_CHARS = 8_192;
 /** Longer than the runner's own limit: Node 24 has none for a file whose tests are done, but which something holds open. */
-const MAX_FILE_MILLIS = 300_000;
+const MAX_FILE_MILLIS = 540_000;
 
 export default async function* report(events) {
   const files = new Map();

@@ -260,5 +260,6 @@ function tagsOf({ event, place }: Found): PendingTags {
     group: event.classification.group,
     severity: event.rating.severity,
     fingerprint: event.fingerprint.id,
+    previousFingerprint: event.fingerprint.previous,
   };
 }

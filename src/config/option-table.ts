@@ -565,6 +565,49 @@ export const TABLE: Table = {
       about: "A collector answers when the event is on the disk (`always`), or syncs once a second, as services do.",
     },
   },
+  store: {
+    enabled: {
+      ...flag(),
+      key: "store.enabled",
+      env: "SEISMO_STORE",
+      fallback: true,
+      about: "A collector keeps errors, requests and logs in a DuckDB file that can be asked.",
+    },
+    path: {
+      ...path("seismo.duckdb"),
+      key: "store.path",
+      env: "SEISMO_DB_PATH",
+      about: "The file; one collector at a time.",
+    },
+    retentionHours: {
+      ...whole("hours", 1, 87_600),
+      key: "store.retention_hours",
+      env: "SEISMO_STORE_RETENTION_HOURS",
+      fallback: 720,
+      about: "What is older is deleted.",
+    },
+    maxBytes: {
+      ...whole("bytes", 268_435_456, 1_024 * GIGABYTE),
+      key: "store.max_bytes",
+      env: "SEISMO_STORE_MAX_BYTES",
+      fallback: 10 * GIGABYTE,
+      about: "When the file holds more, the oldest is deleted.",
+    },
+    memoryBytes: {
+      ...whole("bytes", 67_108_864, 64 * GIGABYTE),
+      key: "store.memory_bytes",
+      env: "SEISMO_STORE_MEMORY_BYTES",
+      fallback: 536_870_912,
+      about: "That DuckDB may use, in a process of its own.",
+    },
+    threads: {
+      ...whole("threads", 1, 64),
+      key: "store.threads",
+      env: "SEISMO_STORE_THREADS",
+      fallback: 2,
+      about: "Of DuckDB.",
+    },
+  },
   errors: {
     localVariables: {
       ...oneOf("off", "uncaught", "all", "novel"),
@@ -580,6 +623,13 @@ export const TABLE: Table = {
       env: "SEISMO_SOURCE_CONTEXT",
       fallback: 5,
       about: "Lines of source code on each side of a frame's; `0` for none.",
+    },
+    breadcrumbs: {
+      ...whole("breadcrumbs", 0, 100),
+      key: "errors.breadcrumbs",
+      env: "SEISMO_BREADCRUMBS",
+      fallback: 30,
+      about: "What happened before an error in its request that its event tells of, the newest; `0` for none.",
     },
     httpClientErrors: {
       ...flag(),
@@ -668,6 +718,13 @@ export const TABLE: Table = {
       env: "SEISMO_REDACT_IPS",
       fallback: false,
       about: "Hide IP addresses.",
+    },
+    clientAddresses: {
+      ...flag(),
+      key: "redaction.client_addresses",
+      env: "SEISMO_CLIENT_ADDRESSES",
+      fallback: false,
+      about: "Keep with an error the address of who sent the request.",
     },
   },
   instrumentation: {

@@ -33,6 +33,8 @@ export function carriedAttributes(event: ErrorEvent): {
   put(CARRIED.properties, unlessEmpty(event.properties));
   put(CARRIED.causes, unlessEmpty(event.causes));
   put(CARRIED.userContext, event.userContext);
+  put(CARRIED.pool, event.database?.pool);
+  put(CARRIED.breadcrumbs, unlessEmpty(event.breadcrumbs ?? []));
   // What the stack's text says as well need not be said again.
   if (event.frames.some(isExplained)) attributes[CARRIED.frames] = framesJson(event.frames);
   return { attributes, dropped };

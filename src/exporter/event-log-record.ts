@@ -69,6 +69,7 @@ function attributesOf(event: ErrorEvent): { readonly attributes: OpenAttributes;
     "error.group": event.classification.group,
     "error.severity": event.rating.severity,
     "error.fingerprint": event.fingerprint.id,
+    "error.fingerprint_previous": event.fingerprint.previous,
     "error.origin": event.origin,
     "request.id": event.requestId,
     "user_agent.original": event.userAgent,

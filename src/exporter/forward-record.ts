@@ -14,6 +14,7 @@ export interface PendingTags {
   readonly group: string;
   readonly severity: string;
   readonly fingerprint: string;
+  readonly previousFingerprint?: string | undefined;
 }
 
 export interface ForwardItem {
@@ -64,6 +65,7 @@ const HEAD = z.object({
       group: z.string(),
       severity: z.string(),
       fingerprint: z.string(),
+      previousFingerprint: z.string().optional(),
     }),
   ),
 });

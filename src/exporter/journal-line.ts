@@ -4,6 +4,7 @@
  *   ErrorEvent ──journalLine()──► {"id":…,"timestamp":…,"action":"error",…} ──readJournalLine()──► ErrorEvent
  */
 import {
+  type Breadcrumb,
   CATEGORIES,
   type DatabaseContext,
   type ErrorEvent,
@@ -79,7 +80,10 @@ export function readJournalLine(line: string): JournalEntry | undefined {
       systemContext: contextOf(record["system_context"]),
       hardwareContext: contextOf(record["hardware_context"]),
       classification: { group, category: textOf(record["error_category"]) },
-      fingerprint: { id: textOf(record["fingerprint"]) },
+      fingerprint: {
+        id: textOf(record["fingerprint"]),
+        previous: textOf(record["fingerprint_previous"]) || undefined,
+      },
       recurrence: {
         isNew: recurrence["is_new"] === true,
         isRegressed: recurrence["is_regressed"] === true,
@@ -92,7 +96,11 @@ export function readJournalLine(line: string): JournalEntry | undefined {
 
 function shortened(record: JournalRecord, whole: readonly StackFrame[]): string {
   let frames = whole;
-  let short: JournalRecord = { ...record, stack: frames.map(toFrame) };
+  let short: JournalRecord = withFewerBreadcrumbs({ ...record, stack: frames.map(toFrame) });
+  if (short.truncated !== record.truncated) {
+    const line = toJson(short);
+    if (Buffer.byteLength(line) < MAX_LINE_BYTES) return line;
+  }
   for (const part of FRAME_CUTS) {
     if (!frames.some((frame) => frame[part] !== undefined)) continue;
     frames = frames.map((frame) => ({ ...frame, [part]: undefined }));
@@ -145,6 +153,7 @@ function toRecord(event: ErrorEvent): JournalRecord {
     severity_reasons: rating.reasons,
     advice: event.advice,
     fingerprint: fingerprint.id,
+    fingerprint_previous: fingerprint.previous ?? null,
     fingerprint_version: fingerprint.version,
     fingerprint_reason: fingerprint.reason,
     service: resource.service,
@@ -161,6 +170,7 @@ function toRecord(event: ErrorEvent): JournalRecord {
     // Only where no frame could be read from it: a stack of an unknown language is kept as it came.
     stack_text: event.frames.length === 0 && event.stack !== "" ? event.stack : null,
     causes: event.causes,
+    breadcrumbs: event.breadcrumbs?.map(toBreadcrumb) ?? [],
     request: event.request ? toRequest(event.request) : null,
     database: event.database ? toDatabase(event.database) : null,
     system_context: event.systemContext ?? null,
@@ -192,6 +202,25 @@ function toRecord(event: ErrorEvent): JournalRecord {
   };
 }
 
+function toBreadcrumb(breadcrumb: Breadcrumb): object {
+  const { timeUnixMillis, type, category, message, level, offsetMillis, durationMillis, data } = breadcrumb;
+  return {
+    timestamp: isoTime(timeUnixMillis),
+    type,
+    category,
+    message,
+    level,
+    offset_ms: toMicros(offsetMillis),
+    duration_ms: toMicros(durationMillis),
+    data,
+  };
+}
+
+/** Milliseconds to three places: clocks know no more. */
+function toMicros(millis: number | undefined): number | undefined {
+  return millis === undefined ? undefined : Math.round(millis * 1_000) / 1_000;
+}
+
 /** A time that no calendar has must not cost the event. */
 export function timestampOf(event: ErrorEvent): string {
   return isoTime(event.timeUnixMillis) ?? new Date(0).toISOString();
@@ -221,13 +250,14 @@ function toFrame(frame: StackFrame): object {
 }
 
 function toRequest(request: RequestContext): object {
-  const { method, route, url, statusCode, peer, headers, durationMillis } = request;
-  return { method, route, url, peer, headers, status_code: statusCode, duration_ms: durationMillis };
+  const { method, route, url, statusCode, peer, clientAddress, headers, durationMillis } = request;
+  const [status_code, duration_ms, client_address] = [statusCode, durationMillis, clientAddress];
+  return { method, route, url, peer, headers, status_code, duration_ms, client_address };
 }
 
 function toDatabase(database: DatabaseContext): object {
-  const { system, namespace, operation, collection, query, statusCode, constraint } = database;
-  return { system, namespace, operation, collection, query, constraint, status_code: statusCode };
+  const { system, namespace, operation, collection, query, statusCode, constraint, pool } = database;
+  return { system, namespace, operation, collection, query, constraint, status_code: statusCode, pool };
 }
 
 /** JSON.stringify escapes a surrogate without its partner; such an escape is valid ASCII, but readers refuse it. */
@@ -238,6 +268,22 @@ export function toJson(value: object): string {
 
 function toWellFormed(sequence: string): string {
   return sequence.startsWith("\\ud") ? "\\ufffd" : sequence;
+}
+
+/** What happened longest ago is missed least: as many of the latest as leave room for all the rest. */
+function withFewerBreadcrumbs(record: JournalRecord): JournalRecord {
+  const all: unknown = record["breadcrumbs"];
+  if (!Array.isArray(all) || all.length === 0) return record;
+  const truncated = [...record.truncated, "breadcrumbs"];
+  const bytesOf = (part: object): number => Buffer.byteLength(toJson(part));
+  let room = MAX_LINE_BYTES - bytesOf({ ...record, breadcrumbs: [], truncated });
+  const kept: unknown[] = [];
+  for (const breadcrumb of all.toReversed()) {
+    room -= bytesOf(breadcrumb) + 1;
+    if (room <= 0) break;
+    kept.push(breadcrumb);
+  }
+  return { ...record, breadcrumbs: kept.reverse(), truncated };
 }
 
 function withoutFields(record: JournalRecord, fields: readonly string[]): JournalRecord {

@@ -27,6 +27,8 @@ export interface JournalOptions extends AppendFileOptions {
   /** Where a plain line goes when the journal takes none; without it such an event is rejected. */
   readonly fallbackPath?: string | undefined;
   readonly telemetry: Telemetry;
+  /** Called when lines were written. Must be cheap, and must not throw. */
+  readonly onGrowth?: (() => void) | undefined;
 }
 
 export interface Journal extends ErrorExporter {
@@ -50,7 +52,10 @@ export function createJournal(options: JournalOptions): Journal {
 
   function append(to: AppendFile, lines: string): boolean {
     const result = to.append(lines);
-    if (result.status === "written") return true;
+    if (result.status === "written") {
+      if (to === file) options.onGrowth?.();
+      return true;
+    }
     telemetry.logLimited("error", `journal:${to.path}`, `cannot write ${to.path}: ${result.error.message}`);
     return false;
   }

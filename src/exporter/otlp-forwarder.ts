@@ -423,6 +423,7 @@ function createDeadLetters({
 }
 
 function toItemTags(tag: PendingTags, origin: ErrorOrigin): ItemTags {
+  const { previousFingerprint } = tag;
   return {
     place: tag.place,
     attributes: [
@@ -430,6 +431,7 @@ function toItemTags(tag: PendingTags, origin: ErrorOrigin): ItemTags {
       ["error.group", tag.group],
       ["error.severity", tag.severity],
       ["error.fingerprint", tag.fingerprint],
+      ...(previousFingerprint === undefined ? [] : [["error.fingerprint_previous", previousFingerprint] as const]),
       ["error.origin", origin],
     ],
   };

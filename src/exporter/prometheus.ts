@@ -72,6 +72,8 @@ export interface MetricsSources {
   collector?(): CollectorCounts;
   /** Of a collector alone: what became of notifications. */
   notifications?(): readonly NotificationCount[];
+  /** Of a collector with a store. */
+  store?(): StoreCounts;
   /** Of a process that looks at its own code: stacks whose code could not be shown in full, by reason. */
   sourceProblems?(): ReadonlyMap<string, number>;
   /** Likewise; undefined while local variables are not kept. */
@@ -85,6 +87,22 @@ export interface CollectorCounts {
   readonly refused: Readonly<Record<string, number>>;
   /** Failures that were taken for roots before their time was over. */
   readonly undecided: number;
+}
+
+export interface StoreCounts {
+  readonly isUp: boolean;
+  /** Of the journal, not taken in yet. */
+  readonly lagBytes: number;
+  readonly fileBytes: number;
+  readonly starts: number;
+  /** Rows written, by kind. */
+  readonly written: Readonly<Record<string, number>>;
+  /** Errors deleted, by why. */
+  readonly deleted: Readonly<Record<string, number>>;
+  /** Of the journal, gone before they were read. */
+  readonly missedBytes: number;
+  /** Questions, by what became of them. */
+  readonly questions: Readonly<Record<string, number>>;
 }
 
 /** What keeping local variables cost, and how often it was switched off, by why. */
@@ -111,6 +129,8 @@ export interface Metrics extends ErrorExporter {
   recordLlm(usage: LlmUsage): void;
   recordOperation(name: string, change: OperationChange): void;
   recordExport(exporter: string, durationMillis: number): void;
+  /** One that the store answered. */
+  recordQuestion(question: string, durationMillis: number): void;
   /** prom-client's, of the OpenMetrics content type, for apps that serve or merge it themselves. */
   readonly registry: MetricRegistry;
   /** All families but Node's defaults: one process's part of the group. */
@@ -386,6 +406,33 @@ export function createMetrics(
     });
     const told = counter("notifications_total", "Notifications to people.", ["channel", "outcome"], { collect });
   }
+  const { store } = sources;
+  const questionDuration =
+    store === undefined
+      ? undefined
+      : histogram("store_query_duration_seconds", "Duration of questions to the store.", ["question"], QUERY_BUCKETS);
+  if (store !== undefined) {
+    const pull = (name: string, help: string, read: (counts: StoreCounts) => number): void => {
+      const pulled = gauge(name, help, [], "max", () => pulled.at([]).set(read(store())));
+    };
+    const mirrorAll = (name: string, help: string, label: string, read: (counts: StoreCounts) => Counts): void => {
+      const collect = guarded(name, () => {
+        for (const [value, count] of Object.entries(read(store()))) raise(mirrored.at([value]), count);
+      });
+      const mirrored = counter(name, help, [label], { collect });
+    };
+    const mirrorOne = (name: string, help: string, read: (counts: StoreCounts) => number): void => {
+      const mirrored = counter(name, help, [], { collect: guarded(name, () => raise(mirrored.at([]), read(store()))) });
+    };
+    pull("store_up", "1 while the store can be asked, else 0.", ({ isUp }) => (isUp ? 1 : 0));
+    pull("store_lag_bytes", "Of the journal, not in the store yet.", ({ lagBytes }) => lagBytes);
+    pull("store_file_bytes", "Size of the store's file and its log.", ({ fileBytes }) => fileBytes);
+    mirrorOne("store_starts_total", "How often the process of the store was started.", ({ starts }) => starts);
+    mirrorAll("store_rows_total", "Rows written to the store.", "kind", ({ written }) => written);
+    mirrorAll("store_deleted_errors_total", "Errors deleted from the store, and why.", "reason", (it) => it.deleted);
+    mirrorOne("store_missed_bytes_total", "Of the journal, gone before the store read them.", (it) => it.missedBytes);
+    mirrorAll("store_queries_total", "Questions to the store.", "outcome", ({ questions }) => questions);
+  }
   const { sourceProblems, localVariables } = sources;
   if (sourceProblems !== undefined) {
     const problems = counter("source_problems_total", "Stacks whose code could not be shown, and why.", ["reason"], {
@@ -583,6 +630,9 @@ export function createMetrics(
     recordExport(exporter, durationMillis) {
       if (countable(durationMillis)) exportDuration.at([exporter]).observe(durationMillis / 1_000);
     },
+    recordQuestion(question, durationMillis) {
+      questionDuration?.at([question]).observe(durationMillis / 1_000);
+    },
     snapshot: () => snapshots.map((snapshot) => snapshot()),
     defaultFamilies: async () => (defaults === undefined ? [] : await defaults()),
     // Counting is done when export() returns: there is nothing left to pass on.
@@ -591,6 +641,8 @@ export function createMetrics(
     async shutdown() {},
   };
 }
+
+type Counts = Readonly<Record<string, number>>;
 
 interface CounterExtras {
   readonly exemplars?: boolean;
@@ -615,6 +667,7 @@ const TRACE_ID_LENGTH = 32;
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 /** As they advise for generative AI. */
 const LLM_DURATION_BUCKETS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+const QUERY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const EXPORT_DURATION_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
 
 const METHODS: ReadonlyMap<string, string> = new Map(

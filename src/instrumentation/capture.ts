@@ -2,7 +2,8 @@
  * What the library offers to the application's own code. Nothing here throws into the caller, for any argument.
  */
 import { trace } from "@opentelemetry/api";
-import type { JsonObject, RawError, Severity } from "../event";
+import type { BreadcrumbLevel, JsonObject, RawError, Severity } from "../event";
+import type { Note } from "../processors/breadcrumbs";
 import { requestContext } from "../processors/extract";
 import { readError, readJson, readProperty } from "../processors/read-error";
 import { redactLabel } from "../processors/redact";
@@ -103,6 +104,29 @@ export function trackPerformance<T>(name: string, run: () => T): T {
 export function addErrorContext(details: JsonObject): void {
   add("addErrorContext", (added) => {
     added.details = { ...added.details, ...readJson(details) };
+  });
+}
+
+export interface BreadcrumbOptions {
+  /** A word of the application's own. Default `custom`. */
+  readonly category?: string;
+  /** Default `info`. */
+  readonly level?: BreadcrumbLevel;
+}
+
+/** Says that something happened: errors that come after it in the same request or job tell of it. */
+export function addBreadcrumb(message: string, data: JsonObject = {}, options: BreadcrumbOptions = {}): void {
+  guarded("addBreadcrumb", ({ errorSpans }) => {
+    const level = readProperty(options, "level");
+    const note: Note = {
+      timeUnixMillis: Date.now(),
+      type: "custom",
+      category: ifGiven(readProperty(options, "category"), plain) ?? "custom",
+      message: plain(message),
+      level: isLevel(level) ? level : "info",
+      data: readJson(data),
+    };
+    errorSpans.leaveBreadcrumb(note, activeScope());
   });
 }
 
@@ -318,6 +342,10 @@ function add(where: string, change: (added: AddedContext) => void): void {
 function addedTo(scope: SpanScope): AddedContext {
   scope.added ??= {};
   return scope.added;
+}
+
+function isLevel(value: unknown): value is BreadcrumbLevel {
+  return value === "debug" || value === "info" || value === "warning" || value === "error";
 }
 
 function plain(value: unknown): string {

@@ -28,7 +28,7 @@ export interface Libraries {
 interface Library {
   /** Module names whose loading starts the instrumentation. */
   readonly modules: readonly string[];
-  /** What sees errors that no span of the library tells of. */
+  /** What sees that which no span of the library tells of: errors, lines of a log. */
   readonly errors?: () => Instrumentation;
   readonly spans: (config: Config) => Instrumentation;
 }
@@ -65,6 +65,10 @@ const ON_DEMAND: { readonly [name: string]: Library } = {
   },
   pg: {
     modules: ["pg", "pg-pool"],
+    errors: () => {
+      const { PgPoolsInstrumentation } = require("./pg-pools") as typeof import("./pg-pools");
+      return new PgPoolsInstrumentation();
+    },
     spans: () => {
       const { PgInstrumentation } =
         require("@opentelemetry/instrumentation-pg") as typeof import("@opentelemetry/instrumentation-pg");
@@ -115,6 +119,10 @@ const ON_DEMAND: { readonly [name: string]: Library } = {
   },
   pino: {
     modules: ["pino"],
+    errors: () => {
+      const { PinoLinesInstrumentation } = require("./log-lines") as typeof import("./log-lines");
+      return new PinoLinesInstrumentation();
+    },
     spans: () => {
       const { PinoInstrumentation } =
         require("@opentelemetry/instrumentation-pino") as typeof import("@opentelemetry/instrumentation-pino");
@@ -123,6 +131,10 @@ const ON_DEMAND: { readonly [name: string]: Library } = {
   },
   winston: {
     modules: ["winston"],
+    errors: () => {
+      const { WinstonLinesInstrumentation } = require("./log-lines") as typeof import("./log-lines");
+      return new WinstonLinesInstrumentation();
+    },
     spans: () => {
       const { WinstonInstrumentation } =
         require("@opentelemetry/instrumentation-winston") as typeof import("@opentelemetry/instrumentation-winston");

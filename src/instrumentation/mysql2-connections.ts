@@ -14,8 +14,10 @@ import {
   InstrumentationNodeModuleDefinition,
   InstrumentationNodeModuleFile,
 } from "@opentelemetry/instrumentation";
+import type { PoolState } from "../event";
 import { VERSION } from "../version";
 import { type Asked, askedNow, noteConnectionFailure } from "./connection-failure";
+import { notePool, type PooledDatabase } from "./connection-pools";
 
 interface ConnectionConfig {
   readonly host?: string;
@@ -36,6 +38,12 @@ type AddCommand = (this: Connection, command: Command) => unknown;
 
 interface Pool {
   readonly config: { readonly connectionConfig: ConnectionConfig };
+  readonly _allConnections?: List;
+  readonly _freeConnections?: List;
+  readonly _connectionQueue?: List;
+}
+interface List {
+  readonly length: number;
 }
 type OnConnection = (error: unknown, connection?: unknown) => void;
 type GetConnection = (this: Pool, callback: OnConnection) => unknown;
@@ -99,6 +107,7 @@ export class MySQL2ConnectionsInstrumentation extends InstrumentationBase {
     const note = this.#note.bind(this);
     const watched = new WeakSet<OnConnection>();
     return function getConnection(callback) {
+      notePool(this, databaseOf, stateOf);
       // One that waited comes back here when the connection that it waited for is lost.
       if (typeof callback !== "function" || watched.has(callback)) return original.call(this, callback);
       const asked = askedNow();
@@ -119,6 +128,19 @@ export class MySQL2ConnectionsInstrumentation extends InstrumentationBase {
     });
     noteConnectionFailure(this.tracer, { error, system: "mysql", attributes, ...asked });
   }
+}
+
+function databaseOf({ config: { connectionConfig } }: Pool): PooledDatabase {
+  const { host, port, socketPath, database } = connectionConfig;
+  return { system: "mysql", database, ...(socketPath === undefined ? { host, port } : {}) };
+}
+
+function stateOf({ _allConnections, _freeConnections, _connectionQueue }: Pool): PoolState {
+  return {
+    size: _allConnections?.length ?? 0,
+    idle: _freeConnections?.length ?? 0,
+    waiting: _connectionQueue?.length ?? 0,
+  };
 }
 
 /** Since 3.11.5 most code of the two classes is in a base class, which promises share. */

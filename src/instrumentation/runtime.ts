@@ -25,6 +25,7 @@ import type { SpanScope } from "../processors/span-scope";
 import { scriptFile } from "../processors/stack/script-file";
 import { createLogWriter, createTelemetry, type Signal, type Telemetry } from "../telemetry";
 import { VERSION } from "../version";
+import { poolStateOf } from "./connection-pools";
 import { createFrameExplainer } from "./frame-explainer";
 import { createLastRequests, type LastRequests } from "./last-requests";
 import { LlmSpanProcessor } from "./llm-span-processor";
@@ -163,7 +164,9 @@ function createRuntime(): Runtime {
     resource,
     extract: { httpClientErrors: config.errors.httpClientErrors },
     newId,
+    maxBreadcrumbs: config.errors.breadcrumbs,
     variablesOf: (thrown) => localVariables?.of(thrown),
+    poolOf: poolStateOf,
     later: (callback, millis) => void setTimeout(callback, millis).unref(),
   });
 

@@ -5,8 +5,10 @@
 import {
   type Attributes,
   type AttributeValue,
+  type Breadcrumb,
   CARRIED_ATTRIBUTES as CARRIED,
   type JsonObject,
+  type PoolState,
   type RawCause,
   type RawError,
   type SourceContext,
@@ -29,8 +31,10 @@ export function withCarried(raw: RawError, carried: Attributes): RawError {
     details: objectOf(carried[CARRIED.details]) ?? raw.details,
     page: textOf(carried[CARRIED.page]) || raw.page,
     userContext: objectOf(carried[CARRIED.userContext]),
+    breadcrumbs: breadcrumbsOf(carried[CARRIED.breadcrumbs]) ?? raw.breadcrumbs,
     systemContext: objectOf(carried[CARRIED.systemContext]),
     hardwareContext: objectOf(carried[CARRIED.hardwareContext]),
+    database: raw.database && { ...raw.database, pool: poolOf(carried[CARRIED.pool]) },
     explained: framesOf(carried[CARRIED.frames]),
   };
 }
@@ -53,6 +57,31 @@ function causesOf(json: AttributeValue | undefined): readonly RawCause[] | undef
     properties: isJsonObject(properties) ? properties : {},
   }));
 }
+
+function poolOf(json: AttributeValue | undefined): PoolState | undefined {
+  const { size, idle, waiting } = objectOf(json) ?? {};
+  const isState = typeof size === "number" && typeof idle === "number" && typeof waiting === "number";
+  return isState ? { size, idle, waiting } : undefined;
+}
+
+function breadcrumbsOf(json: AttributeValue | undefined): readonly Breadcrumb[] | undefined {
+  const list = parsed(json);
+  if (!Array.isArray(list)) return undefined;
+  const number = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined);
+  return list.filter(isJsonObject).map((item) => ({
+    timeUnixMillis: number(item["timeUnixMillis"]) ?? Number.NaN,
+    type: BREADCRUMB_TYPES.find((type) => type === item["type"]) ?? "custom",
+    category: textOf(item["category"]),
+    message: textOf(item["message"]),
+    level: BREADCRUMB_LEVELS.find((level) => level === item["level"]) ?? "info",
+    offsetMillis: number(item["offsetMillis"]),
+    durationMillis: number(item["durationMillis"]),
+    data: isJsonObject(item["data"]) ? item["data"] : {},
+  }));
+}
+
+const BREADCRUMB_TYPES: readonly Breadcrumb["type"][] = ["span", "log", "custom"];
+const BREADCRUMB_LEVELS: readonly Breadcrumb["level"][] = ["debug", "info", "warning", "error"];
 
 function framesOf(json: AttributeValue | undefined): readonly StackFrame[] | undefined {
   const list = parsed(json);

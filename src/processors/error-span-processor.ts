@@ -11,8 +11,18 @@
 import { type Context, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { hrTimeToMilliseconds } from "@opentelemetry/core";
 import type { ReadableSpan, Span as SdkSpan, SpanProcessor } from "@opentelemetry/sdk-trace-base";
-import type { CallVariables, ErrorEvent, RawError, SpanKind as RecordKind, Resource, SpanRecord } from "../event";
+import type {
+  Attributes,
+  CallVariables,
+  ErrorEvent,
+  PoolState,
+  RawError,
+  SpanKind as RecordKind,
+  Resource,
+  SpanRecord,
+} from "../event";
 import type { Telemetry } from "../telemetry";
+import { breadcrumbsBefore, createTrail, keep, keepNote, type Note, type Trail } from "./breadcrumbs";
 import { type ExtractOptions, extractErrors, mayHaveFailed, withDriverCodes } from "./extract";
 import { createHeldFailures, type HeldFailure, type HeldFailures, takeHeld } from "./held-failures";
 import type { Pipeline } from "./pipeline";
@@ -37,8 +47,12 @@ export interface ErrorSpanProcessorDependencies {
   readonly resource: Resource;
   readonly extract: ExtractOptions;
   readonly newId: () => string;
+  /** Breadcrumbs that are kept of one request or job; 0 keeps none. */
+  readonly maxBreadcrumbs: number;
   /** The local variables that were kept of a thrown object. */
   readonly variablesOf?: ((thrown: object) => readonly CallVariables[] | undefined) | undefined;
+  /** Of the pool of connections to the database that a span's attributes name. */
+  readonly poolOf?: ((attributes: Attributes) => PoolState | undefined) | undefined;
   /** Calls back once after so many milliseconds, without keeping the process alive. */
   readonly later: (callback: () => void, millis: number) => void;
 }
@@ -54,6 +68,8 @@ const KINDS: { readonly [kind in SpanKind]: RecordKind } = {
 export class ErrorSpanProcessor implements SpanProcessor {
   readonly #deps: ErrorSpanProcessorDependencies;
   readonly #held: HeldFailures;
+  /** Of what happens in no request and no job. */
+  readonly #elsewhere: Trail;
   readonly #countedElsewhere = new WeakMap<object, Counted>();
   /** What each error was counted as last, under whatever span. */
   readonly #latest = new WeakMap<object, Counted>();
@@ -61,6 +77,7 @@ export class ErrorSpanProcessor implements SpanProcessor {
 
   constructor(dependencies: ErrorSpanProcessorDependencies) {
     this.#deps = dependencies;
+    this.#elsewhere = createTrail(dependencies.maxBreadcrumbs);
     this.#held = createHeldFailures({ later: dependencies.later, count: (failure) => this.#countHeld(failure) });
   }
 
@@ -73,12 +90,14 @@ export class ErrorSpanProcessor implements SpanProcessor {
     const scope = scopeOf(span);
     const isError = span.status.code === SpanStatusCode.ERROR;
     const mayHave = mayHaveFailed(isError, span.events.length, span.kind === SpanKind.SERVER, span.attributes);
-    if (!mayHave && scope?.held === undefined && scope?.unrecorded === undefined) return;
-    try {
-      this.#onFailure(span, scope);
-    } catch (error) {
-      this.#deps.telemetry.internalError("ErrorSpanProcessor.onEnd", error);
+    if (mayHave || scope?.held !== undefined || scope?.unrecorded !== undefined) {
+      try {
+        this.#onFailure(span, scope);
+      } catch (error) {
+        this.#deps.telemetry.internalError("ErrorSpanProcessor.onEnd", error);
+      }
     }
+    if (scope?.root !== undefined) keep(this.#trailOf(scope.root), span);
   }
 
   async forceFlush(): Promise<void> {
@@ -103,6 +122,12 @@ export class ErrorSpanProcessor implements SpanProcessor {
     return this.#record(raw, identities, scope)?.event;
   }
 
+  /** Something happened, in this scope or in none: errors that come after it will tell of it. */
+  leaveBreadcrumb(note: Note, scope: SpanScope | undefined): void {
+    const root = scope && localRoot(scope);
+    keepNote(root === undefined ? this.#elsewhere : this.#trailOf(root), note, root);
+  }
+
   /** An error that is counted, but under no span, or by another process: when a span brings it too, it is no new failure. */
   noteCounted(thrown: unknown, event: ErrorEvent | undefined): void {
     for (const identity of identitiesOf(thrown)) this.#countedElsewhere.set(identity, { event });
@@ -121,10 +146,17 @@ export class ErrorSpanProcessor implements SpanProcessor {
     );
     for (const [index, raw] of errors.entries()) {
       const live = record.exceptions[index]?.live;
-      const counted = this.#record(withAdded(raw, scope), identitiesOf(live), scope);
+      const counted = this.#record(this.#withPool(withAdded(raw, scope)), identitiesOf(live), scope);
       if (counted?.event !== undefined) tag(span, counted.event);
     }
     if (scope !== undefined && scope === root) this.#held.release(scope);
+  }
+
+  /** As it is now, when the call has just failed. */
+  #withPool(raw: RawError): RawError {
+    if (raw.database === undefined) return raw;
+    const pool = this.#deps.poolOf?.(raw.attributes);
+    return pool === undefined ? raw : { ...raw, database: { ...raw.database, pool } };
   }
 
   #record(raw: RawError, identities: readonly object[], scope: SpanScope | undefined): Counted | undefined {
@@ -195,13 +227,26 @@ export class ErrorSpanProcessor implements SpanProcessor {
 
   #count(raw: RawError, identities: readonly object[], scope: SpanScope | undefined): Counted {
     const variables = this.#variablesOf(identities);
+    const breadcrumbs = this.#breadcrumbsBefore(raw, scope);
+    const isPlain = variables === undefined && breadcrumbs === undefined;
     const counted: Counted = {
-      event: this.#deps.pipeline.record(variables === undefined ? raw : { ...raw, variables }),
+      event: this.#deps.pipeline.record(isPlain ? raw : { ...raw, variables, breadcrumbs }),
     };
     markCounted(scope, identities, [raw.message], counted);
     for (const identity of identities) this.#latest.set(identity, counted);
     this.#lastTold = { message: raw.message, counted };
     return counted;
+  }
+
+  #trailOf(root: SpanScope): Trail {
+    root.trail ??= createTrail(this.#deps.maxBreadcrumbs);
+    return root.trail;
+  }
+
+  #breadcrumbsBefore({ spanId }: RawError, scope: SpanScope | undefined): RawError["breadcrumbs"] {
+    const root = scope && localRoot(scope);
+    const trail = root === undefined ? this.#elsewhere : root.trail;
+    return trail === undefined || trail.entries.length === 0 ? undefined : breadcrumbsBefore(trail, root, spanId);
   }
 
   /** Of the error itself; of one that wraps another, those of what it wraps belong to other frames. */
@@ -297,5 +342,7 @@ function tag(span: object, event: ErrorEvent): void {
   attributes["error.group"] = event.classification.group;
   attributes["error.severity"] = event.rating.severity;
   attributes["error.fingerprint"] = event.fingerprint.id;
+  const { previous } = event.fingerprint;
+  if (previous !== undefined) attributes["error.fingerprint_previous"] = previous;
   attributes["error.origin"] = event.origin;
 }

@@ -130,6 +130,7 @@ export function requestContext(attributes: Attributes, durationMillis?: number):
     url: text(attributes["url.full"], attributes["http.url"]) ?? pathAndQuery(attributes),
     statusCode: httpStatus(attributes),
     peer: peerOf(attributes),
+    clientAddress: text(attributes["client.address"], attributes["http.client_ip"]),
     headers: headersOf(attributes),
     durationMillis,
   };
@@ -395,6 +396,7 @@ function givenNames(attributes: Attributes): RawError["given"] {
     category: text(attributes["error.category"]),
     severity: isSeverity(severity) ? severity : undefined,
     fingerprint: fingerprint === undefined ? undefined : [fingerprint],
+    previousFingerprint: text(attributes["error.fingerprint_previous"]),
   };
 }
 

@@ -24,9 +24,9 @@ import { trendOf } from "./trend";
 export interface Frequency {
   /**
    * Counts one occurrence; constant time. `isNew` also for a group that was evicted and comes again. Without `where`
-   * it takes no part in what comes before what.
+   * it takes no part in what comes before what. What is known of `previous`, the id before, is known of this one.
    */
-  record(fingerprint: string, nowMillis: number, where?: Whereabouts): Recurrence;
+  record(fingerprint: string, nowMillis: number, where?: Whereabouts, previous?: string): Recurrence;
   /** A group that is held was seen as early as that, as is known from elsewhere. */
   seenSince(fingerprint: string, firstSeenUnixMillis: number): void;
   /** Groups held now. */
@@ -52,6 +52,8 @@ export function createFrequency(options: FrequencyOptions = {}): Frequency {
   const groups = new Map<string, Group>();
   const elapsed = createElapsed();
   const sequence = createSequence();
+  // What became of groups whose id changed. An id may go on as several, and come again itself: each is known then.
+  const successors = new Map<string, Group>();
   let evicted = 0;
 
   /** An empty group; when there is no room for it, in place of the one that was seen least recently. */
@@ -71,13 +73,37 @@ export function createFrequency(options: FrequencyOptions = {}): Frequency {
     };
   };
 
+  /** Takes over the memory of the id before, once; the first of several that follow it gets the counts. */
+  const succeed = (own: Group | undefined, previous: string): Group | undefined => {
+    const earlier = successors.has(previous) ? undefined : groups.get(previous);
+    if (earlier === undefined) return own;
+    groups.delete(previous);
+    const group = own ?? earlier;
+    group.firstSeenUnixMillis = Math.min(group.firstSeenUnixMillis, earlier.firstSeenUnixMillis);
+    const [oldest] = successors.size < maxGroups ? [] : successors.keys();
+    if (oldest !== undefined) successors.delete(oldest);
+    successors.set(previous, group);
+    return group;
+  };
+
+  /** A fresh group that is not new: what it was before went on under another id. */
+  const knownBefore = (fingerprint: string, previous: string | undefined): Group | undefined =>
+    successors.get(fingerprint) ??
+    (previous === undefined ? undefined : (successors.get(previous) ?? groups.get(previous)));
+
   return {
-    record(fingerprint, nowMillis, where) {
+    record(fingerprint, nowMillis, where, previous) {
       const { total: millis, latest: unixMillis } = elapsed(nowMillis);
       const minute = minuteOf(millis);
-      const known = groups.get(fingerprint);
+      const own = groups.get(fingerprint);
+      const known = previous === undefined || previous === fingerprint ? own : succeed(own, previous);
+      const before = known === undefined ? knownBefore(fingerprint, previous) : undefined;
       const group = known ?? freshGroup(millis, unixMillis);
-      if (known !== undefined) groups.delete(fingerprint);
+      if (before !== undefined) {
+        group.firstSeenUnixMillis = before.firstSeenUnixMillis;
+        group.lastSeenUnixMillis = before.lastSeenUnixMillis;
+      }
+      if (own !== undefined) groups.delete(fingerprint);
       groups.set(fingerprint, group);
       const { windows, bursts, predecessors, lastSeenUnixMillis } = group;
       const isRegressed = minute - windows.minute >= regressedAfter;
@@ -88,7 +114,7 @@ export function createFrequency(options: FrequencyOptions = {}): Frequency {
       if (step !== undefined) addStep(predecessors, step);
       const { lastHour, last6Hours, last24Hours, last7Days } = windows;
       return {
-        isNew: known === undefined,
+        isNew: known === undefined && before === undefined,
         isRegressed,
         isRecurring: lastHour >= recurringAfter,
         firstSeenUnixMillis: group.firstSeenUnixMillis,

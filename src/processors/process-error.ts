@@ -24,7 +24,7 @@ export function processError(
   const classification = categorize(safe, rules);
   const advice = adviceOn(safe, classification, rules);
   const name = fingerprint(safe, frames, classification, rules);
-  const recurrence = frequency.record(name.id, nowMillis, safe);
+  const recurrence = frequency.record(name.id, nowMillis, safe, name.previous);
   const rating = rateSeverity(safe, classification, recurrence, rules);
   // The redacted error becomes the event: copying its fields was measured to cost as much as parsing its stack.
   return Object.assign(safe, {

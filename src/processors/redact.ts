@@ -9,6 +9,7 @@ import { emptyBag } from "../bag";
 import type {
   Attributes,
   AttributeValue,
+  Breadcrumb,
   JsonObject,
   JsonValue,
   RawCause,
@@ -35,20 +36,33 @@ export interface RedactionOptions {
   readonly emails?: boolean | undefined;
   /** Hide IP addresses. Default false. */
   readonly ips?: boolean | undefined;
+  /** Keep the addresses of who sent a request. Default false. */
+  readonly clientAddresses?: boolean | undefined;
 }
 
 export interface RedactionRules {
   readonly keys: KeyRules;
   readonly emails: boolean;
   readonly ips: boolean;
+  readonly clientAddresses: boolean;
   /** What was found out about keys. Keys repeat; the memory is bounded. */
   readonly knownKeys: Map<string, KeyPlan>;
   /** hideSecrets() for the frames of a stack, which repeat even more. */
   readonly hideInFrames: (frames: string) => string;
   /** hideLiterals(), for statements with placeholders, which repeat as well. */
   readonly hideInStatement: (statement: string) => string;
+  /** One stands before many errors of its request. */
+  readonly knownBreadcrumbs: WeakMap<Breadcrumb, SafeBreadcrumb>;
   /** redactLabel(): few texts, which come again and again. */
   readonly hideInLabel: (text: string) => string;
+}
+
+/** A breadcrumb without secrets and within limits. */
+export interface SafeBreadcrumb {
+  readonly breadcrumb: Breadcrumb;
+  /** As JSON, in characters. */
+  readonly length: number;
+  readonly isCut: boolean;
 }
 
 /** What to do with a key and its value. */
@@ -71,6 +85,9 @@ export const MAX_FRAMES = 50;
 /** Lines of source code on either side of a frame's own. */
 export const MAX_CONTEXT_LINES = 20;
 export const MAX_DEPTH = 8;
+export const MAX_BREADCRUMBS = 100;
+/** Of the breadcrumbs of one error as JSON, in characters. */
+export const MAX_BREADCRUMBS_LENGTH = 16_384;
 /** Values in one bag (`details`, `properties`…), nested ones included. */
 export const MAX_NODES = 1_000;
 
@@ -78,9 +95,11 @@ export function compileRedaction(options: RedactionOptions): RedactionRules {
   const patterns = { keys: compileKeys(options), emails: options.emails ?? false, ips: options.ips ?? false };
   return {
     ...patterns,
+    clientAddresses: options.clientAddresses ?? false,
     knownKeys: new Map(),
     hideInFrames: memoized((frames) => hideSecrets(frames, patterns), KNOWN_FRAMES),
     hideInStatement: memoized(hideLiterals, KNOWN_FRAMES),
+    knownBreadcrumbs: new WeakMap(),
     hideInLabel: memoized(
       (text) => hideSecrets(text.slice(0, MAX_VALUE_LENGTH + LOOKAHEAD), patterns, MAX_VALUE_LENGTH),
       KNOWN_LABELS,
@@ -126,13 +145,14 @@ export function redact(raw: RawError, rules: RedactionRules): RedactedError {
     spanId: raw.spanId,
     spanName: value("spanName", raw.spanName),
     spanKind: raw.spanKind,
-    attributes: boundedAttributes(pass, "attributes", raw.attributes),
+    attributes: boundedAttributes(pass, "attributes", raw.attributes, raw.spanKind),
     request: request && {
       method: value("request", request.method),
       route: value("request", request.route),
       url: request.url === undefined ? undefined : boundedUrl(pass, "request", request.url),
       statusCode: request.statusCode,
       peer: value("request", request.peer),
+      clientAddress: rules.clientAddresses ? value("request", request.clientAddress) : undefined,
       headers: bag("request", request.headers),
       durationMillis: request.durationMillis,
     },
@@ -147,6 +167,7 @@ export function redact(raw: RawError, rules: RedactionRules): RedactedError {
           : rules.hideInStatement(boundedText(pass, "database", database.query, MAX_MESSAGE_LENGTH)),
       statusCode: value("database", database.statusCode),
       constraint: value("database", database.constraint),
+      pool: database.pool,
     },
     requestId: value("requestId", raw.requestId),
     sessionId: value("sessionId", raw.sessionId),
@@ -157,6 +178,7 @@ export function redact(raw: RawError, rules: RedactionRules): RedactedError {
     details: boundedBag(pass, "details", raw.details),
     systemContext: bag("systemContext", raw.systemContext),
     hardwareContext: bag("hardwareContext", raw.hardwareContext),
+    breadcrumbs: raw.breadcrumbs && boundedBreadcrumbs(pass, raw.breadcrumbs),
     variables: raw.variables?.map(({ function: name, file, values }) => ({
       function: boundedText(pass, "variables", name, MAX_VALUE_LENGTH),
       file: boundedText(pass, "variables", file, MAX_VALUE_LENGTH),
@@ -172,6 +194,7 @@ export function redact(raw: RawError, rules: RedactionRules): RedactedError {
         first(pass, "given", given.fingerprint, MAX_LIST_LENGTH).map((part) =>
           boundedText(pass, "given", part, MAX_VALUE_LENGTH),
         ),
+      previousFingerprint: value("given", given.previousFingerprint),
     },
     truncated: [...truncated], // last: by now every field was gone through
   };
@@ -329,18 +352,67 @@ function boundedFrame(pass: Pass, frame: StackFrame): StackFrame {
   };
 }
 
+/** The latest, as many as have room. */
+function boundedBreadcrumbs({ rules, truncated }: Pass, breadcrumbs: readonly Breadcrumb[]): readonly Breadcrumb[] {
+  const kept: Breadcrumb[] = [];
+  let room = MAX_BREADCRUMBS_LENGTH;
+  for (let at = breadcrumbs.length - 1; at >= 0; at--) {
+    const raw = breadcrumbs[at];
+    if (raw === undefined) continue;
+    const { breadcrumb, length, isCut } = safeBreadcrumb(raw, rules);
+    room -= length + 1;
+    const hasRoom = room >= 0 && kept.length < MAX_BREADCRUMBS;
+    if (isCut || !hasRoom) truncated.add("breadcrumbs");
+    if (!hasRoom) break;
+    kept.push(breadcrumb);
+  }
+  return kept.reverse();
+}
+
+function safeBreadcrumb(raw: Breadcrumb, rules: RedactionRules): SafeBreadcrumb {
+  const known = rules.knownBreadcrumbs.get(raw);
+  if (known !== undefined) return known;
+  const pass: Pass = { rules, truncated: new Set() };
+  const breadcrumb = {
+    ...raw,
+    category: boundedText(pass, "breadcrumbs", raw.category, MAX_TYPE_LENGTH),
+    message: boundedText(pass, "breadcrumbs", raw.message, MAX_VALUE_LENGTH),
+    data: boundedBag(pass, "breadcrumbs", raw.data),
+  };
+  const safe = { breadcrumb, length: JSON.stringify(breadcrumb).length, isCut: pass.truncated.size > 0 };
+  rules.knownBreadcrumbs.set(raw, safe);
+  return safe;
+}
+
 function first<T>(pass: Pass, field: string, list: readonly T[], limit: number): readonly T[] {
   if (list.length <= limit) return list;
   pass.truncated.add(field);
   return list.slice(0, limit);
 }
 
-function boundedAttributes(pass: Pass, field: string, attributes: Attributes): Attributes {
-  const keys = first(pass, field, Object.keys(attributes), MAX_ATTRIBUTES);
+function boundedAttributes(
+  pass: Pass,
+  field: string,
+  attributes: Attributes,
+  kind: RawError["spanKind"] | undefined,
+): Attributes {
+  const isKept = (key: string): boolean =>
+    !CLIENT_ADDRESSES.has(key) && (kind !== "server" || !PEER_ADDRESSES.has(key));
+  const all = Object.keys(attributes);
+  const allowed = pass.rules.clientAddresses || all.every(isKept) ? all : all.filter(isKept);
+  const keys = first(pass, field, allowed, MAX_ATTRIBUTES);
   return copyAttributes(attributes, keys, pass.rules, boundedStep(pass, field), (list) =>
     first(pass, field, list, MAX_LIST_LENGTH),
   );
 }
+
+/** Attributes that say who asked, by the conventions of today and before. */
+const CLIENT_ADDRESSES: ReadonlySet<string> = new Set(["client.address", "client.port", "http.client_ip"]);
+/** Of a server's span these are the client's. */
+const PEER_ADDRESSES: ReadonlySet<string> = new Set([
+  ...["network.peer.address", "network.peer.port", "net.peer.ip", "net.peer.port"],
+  ...["net.sock.peer.addr", "net.sock.peer.port"],
+]);
 
 function boundedStep(pass: Pass, field: string): TextStep {
   return (text, plan) => {

@@ -3,12 +3,14 @@
  * Patterns are globs (`*` is any run of characters, case ignored), so that no pattern can be slow.
  */
 import type { AdviceRule, Attributes, CategoryRule, FingerprintRule, RuleMatch, SeverityRule } from "../event";
+import { FINGERPRINT_VERSIONS, type FingerprintVersions } from "./fingerprint-versions";
 import { compileRedaction, type RedactionOptions, type RedactionRules } from "./redact";
 
 export interface RuleOptions {
   readonly categories?: readonly CategoryRule[] | undefined;
   readonly severities?: readonly SeverityRule[] | undefined;
   readonly fingerprints?: readonly FingerprintRule[] | undefined;
+  readonly fingerprintVersions?: FingerprintVersions | undefined;
   readonly advice?: readonly AdviceRule[] | undefined;
   /** Errors that match any of these are dropped, and counted as ignored. */
   readonly ignore?: readonly RuleMatch[] | undefined;
@@ -21,6 +23,7 @@ export interface Rules {
   readonly categories: readonly Compiled<CategoryRule>[];
   readonly severities: readonly Compiled<SeverityRule>[];
   readonly fingerprints: readonly Compiled<FingerprintRule>[];
+  readonly fingerprintVersions: FingerprintVersions;
   readonly advice: readonly Compiled<AdviceRule>[];
   readonly ignores: (subject: RuleSubject, category: string) => boolean;
   readonly redaction: RedactionRules;
@@ -46,6 +49,7 @@ export function compileRules(options: RuleOptions = {}): Rules {
     categories: (options.categories ?? []).map(compile),
     severities: (options.severities ?? []).map(compile),
     fingerprints: (options.fingerprints ?? []).map(compile),
+    fingerprintVersions: options.fingerprintVersions ?? FINGERPRINT_VERSIONS,
     advice: (options.advice ?? []).map(compile),
     redaction: compileRedaction(options.redaction ?? {}),
     recurringAfter: options.recurringAfter ?? DEFAULT_RECURRING_AFTER,

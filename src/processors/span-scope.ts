@@ -9,11 +9,14 @@ import type { Context, Span } from "@opentelemetry/api";
 import { SpanKind, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
 import type { Attributes, ErrorEvent, JsonObject, JsonValue } from "../event";
+import type { Trail } from "./breadcrumbs";
 import type { HeldFailure } from "./held-failures";
 
 export interface SpanScope {
   readonly span: Span;
   readonly parent: SpanScope | undefined;
+  /** Undefined for a local root itself. */
+  readonly root: SpanScope | undefined;
   requestId: string | undefined;
   /** The application gave this outgoing request a request id of its own: its word stands. */
   namesRequestId: boolean;
@@ -29,6 +32,8 @@ export interface SpanScope {
   counted: CountedFailures | undefined;
   /** On a local root: failures below it that wait for their thrown value, or waited in vain. */
   held: HeldFailure[] | undefined;
+  /** On a local root: what happened under it so far. */
+  trail: Trail | undefined;
   /** Context that the application added: user, session, details. */
   added: AddedContext | undefined;
 }
@@ -73,6 +78,7 @@ export function openScope(span: Span, parentContext: Context): SpanScope {
   const scope: SpanScope = {
     span,
     parent,
+    root: parent?.root ?? parent,
     requestId: parent?.requestId,
     namesRequestId: false,
     live: undefined,
@@ -81,6 +87,7 @@ export function openScope(span: Span, parentContext: Context): SpanScope {
     rpc: undefined,
     counted: undefined,
     held: undefined,
+    trail: undefined,
     added: undefined,
   };
   scoped[SCOPE] = scope;
@@ -98,9 +105,7 @@ export function activeScope(): SpanScope | undefined {
 
 /** The scope of the request, message or job that this one runs under: the outermost in this process. */
 export function localRoot(scope: SpanScope): SpanScope {
-  let root = scope;
-  while (root.parent !== undefined) root = root.parent;
-  return root;
+  return scope.root ?? scope;
 }
 
 /** What is known so far of the HTTP request at this local root: the attributes of its server span, the matched route too. */

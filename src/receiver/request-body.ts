@@ -7,6 +7,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Transform } from "node:stream";
 import { promisify } from "node:util";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
 import {
   createGunzip,
   createInflateRaw,
@@ -127,8 +128,7 @@ export type Inflate = (body: Buffer, encoding: "gzip" | "deflate") => Promise<In
  *
  *   up to 64 kB that make 1 MiB   inflated at once: half the CPU of a turn through the thread pool
  *   up to 5 MiB inflated          on the thread pool, so that the event loop stays free
- *   more than that                measured first, keeping nothing, and inflated only when it fits: what a bomb
- *                                 makes would else wait for the garbage collector, twenty megabytes each
+ *   more than that                measured to its end, keeping nothing, and inflated only when it fits
  */
 export function createInflate(maxBytes: number): Inflate {
   const takeTurn = createTurns(BACKGROUND_INFLATIONS);
@@ -140,10 +140,8 @@ export function createInflate(maxBytes: number): Inflate {
     }
     const endTurn = await takeTurn();
     try {
-      const result = await inflateInBackground(format, body, Math.min(maxBytes, UNMEASURED_BYTES));
-      if (result.status !== "too_large" || maxBytes <= UNMEASURED_BYTES) return result;
-      const measured = await measure(format, body, maxBytes);
-      return measured === "fits" ? await inflateInBackground(format, body, maxBytes) : { status: measured };
+      const result = await inflateOrMeasure(format, body, maxBytes);
+      return result.status === "fits" ? await inflateInBackground(format, body, maxBytes) : result;
     } finally {
       endTurn();
     }
@@ -160,7 +158,6 @@ const MIN_CHUNK_BYTES = 16_384;
 const MAX_CHUNK_BYTES = 262_144;
 const USUAL_RATIO = 8;
 const UNMEASURED_BYTES = 5 * 1_048_576;
-const MEASURED_CHUNK_BYTES = 65_536;
 /** At a time: the others wait, so that threads are left for the files that are synced meanwhile. */
 const BACKGROUND_INFLATIONS = 2;
 
@@ -214,21 +211,50 @@ async function inflateInBackground(format: Format, body: Buffer, maxOutputLength
   }
 }
 
-/** Stops where it no longer fits: what is broken behind that is not seen. */
-function measure(format: Format, body: Buffer, maxBytes: number): Promise<"fits" | "too_large" | "broken"> {
+/** Keeps what it makes while that is little, then measures. Stops where it no longer fits: what is broken behind that is not seen. */
+function inflateOrMeasure(
+  format: Format,
+  body: Buffer,
+  maxBytes: number,
+): Promise<InflateResult | { readonly status: "fits" }> {
   return new Promise((resolve) => {
-    const inflating = format.stream({ chunkSize: MEASURED_CHUNK_BYTES });
+    const inflating = format.stream({ chunkSize: MAX_CHUNK_BYTES });
+    const kept: Buffer[] = [];
     let bytes = 0;
     inflating.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
+      kept.push(chunk);
+      if (bytes <= Math.min(maxBytes, UNMEASURED_BYTES)) return;
+      for (const one of kept.splice(0)) setImmediate(giveBack, one); // not while its stream still speaks of it
       if (bytes <= maxBytes) return;
       inflating.destroy();
-      resolve("too_large");
+      resolve({ status: "too_large" });
     });
-    inflating.on("error", () => resolve("broken"));
-    inflating.on("end", () => resolve("fits"));
+    inflating.on("error", () => resolve({ status: "broken" }));
+    inflating.on("end", () => {
+      const isKept = bytes <= UNMEASURED_BYTES;
+      resolve(isKept ? { status: "complete", body: Buffer.concat(kept, bytes) } : { status: "fits" });
+    });
     inflating.end(body);
   });
+}
+
+/** What is sent to a port that is closed is gone with its memory. */
+const nowhere = closedPort();
+
+/**
+ * Frees the memory of a chunk now: bombs make more in a second than the garbage collector, which waits for 64 MB of such,
+ * takes away. A chunk that does not fill its memory is left to the collector, since the rest may be in use.
+ */
+function giveBack({ buffer, length }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === length) nowhere.postMessage(undefined, [buffer]);
+}
+
+function closedPort(): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  port2.close();
+  port1.close();
+  return port1;
 }
 
 function failure(error: unknown): InflateResult {

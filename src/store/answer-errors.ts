@@ -99,6 +99,8 @@ async function countAll(
        LEFT JOIN groups g USING (fingerprint) GROUP BY fingerprint)
      SELECT g.*, t.type AS common_type, t.service AS worker_service,
        (SELECT coalesce(sum(roots), 0) FROM known_groups WHERE roots > 1 OR first_seen < ${bind(sinceMillis)}) AS recurring,
+       (SELECT count(*) FROM known_groups) AS fingerprints, (SELECT count(*) FROM worker_types) AS workers,
+       (SELECT count(DISTINCT type) FROM named WHERE NOT is_echo) AS types,
        (SELECT count(*) FROM known_groups WHERE first_seen >= ${bind(sinceMillis)}) AS new_groups
      FROM (
        SELECT ${names.join(", ")}, GROUPING_ID(${names.join(", ")}) AS which,
@@ -108,11 +110,7 @@ async function countAll(
          ${recent("severity = 'critical'")} AS recent_critical, ${recent("severity <> 'info'")} AS recent_grave,
          ${roots(`"group" = 'resource_error'`)} AS resource, ${roots(`"group" = 'network_error'`)} AS network,
          ${roots(`"group" = 'hardware_error'`)} AS hardware,
-         ${roots(`"group" = 'hardware_error' AND severity = 'critical'`)} AS critical_hardware,
-         ${roots("hardware_type IS NOT NULL")} AS of_hardware,
-         count(DISTINCT type) FILTER (WHERE NOT is_echo) AS types,
-         count(DISTINCT fingerprint) FILTER (WHERE NOT is_echo) AS fingerprints,
-         count(DISTINCT worker) FILTER (WHERE NOT is_echo) AS workers
+         ${roots(`"group" = 'hardware_error' AND severity = 'critical'`)} AS critical_hardware
        FROM named GROUP BY GROUPING SETS ((), ${names.map((name) => `(${name})`).join(", ")})
        QUALIFY row_number() OVER (PARTITION BY which ORDER BY roots DESC, last_seen DESC) <= ${MAX_WORKERS}) g
      LEFT JOIN worker_types t ON t.worker = g.worker AND which = ${bind(groupingId("worker"))}

@@ -4,7 +4,6 @@
  */
 import { existsSync, lstatSync, mkdirSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
-import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { toError } from "../node-error";
 import { MIGRATIONS } from "./schema";
 import { createStatements, type Statements } from "./statements";
@@ -112,37 +111,46 @@ function checkPath(path: string): void {
 
 async function open(duckdb: DuckDb, options: StoreProcessOptions): Promise<Database> {
   const { path, memoryLimitBytes, threads } = options;
-  const instance = await duckdb.DuckDBInstance.create(path, {
+  const instance = await duckdb.DuckDBInstance.create(":memory:", {
     ...SETTINGS,
     memory_limit: `${Math.floor(memoryLimitBytes / 1024)}KiB`,
     threads: String(threads),
+    temp_directory: `${path}.tmp`,
   });
+  const connect = async (): Promise<Statements> => {
+    const connection = await instance.connect();
+    await connection.run(`USE ${DATABASE_NAME}`);
+    return createStatements(duckdb, connection);
+  };
   try {
-    await migrate(await connect(duckdb, instance), path);
+    const first = await instance.connect();
+    await first.run(`ATTACH '${path.replaceAll("'", "''")}' AS ${DATABASE_NAME} (${FORMAT})`);
+    for (const setting of LOCKS) await first.run(`SET ${setting}`);
+    first.closeSync();
+    await migrate(await connect(), path);
   } catch (error) {
     instance.closeSync();
     throw error;
   }
-  return { connect: async () => connect(duckdb, instance), close: () => instance.closeSync() };
+  return { connect, close: () => instance.closeSync() };
 }
 
+export const DATABASE_NAME = "store";
+/**
+ * Space is given back by whole groups of rows, and lines are long: DuckDB's own 122,880 would be hundreds of megabytes. The
+ * version is the oldest that knows the compression of lines.
+ */
+const FORMAT = "ROW_GROUP_SIZE 16384, STORAGE_VERSION 'v1.2.0'";
 const SETTINGS = {
-  access_mode: "READ_WRITE",
-  enable_external_access: "false",
   autoinstall_known_extensions: "false",
   autoload_known_extensions: "false",
   // Checkpoints are our own: within an append they would stop it for a second.
   checkpoint_threshold: "1TiB",
   max_temp_directory_size: "1GiB",
-  // The oldest that knows the compression of whole lines.
-  storage_compatibility_version: "v1.2.0",
-  lock_configuration: "true",
+  preserve_insertion_order: "false",
 };
-
-async function connect(duckdb: DuckDb, instance: DuckDBInstance): Promise<Statements> {
-  const connection: DuckDBConnection = await instance.connect();
-  return createStatements(duckdb, connection);
-}
+/** Once the file is open, no statement may open another, nor undo this. */
+const LOCKS = ["enable_external_access = false", "lock_configuration = true"];
 
 async function migrate(statements: Statements, path: string): Promise<void> {
   await statements.run("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER)");

@@ -24,6 +24,8 @@ import {
 export interface DuckDbStoreOptions extends StoreProcessOptions {
   readonly telemetry: Telemetry;
   readonly nowMillis?: () => number;
+  /** A question was answered, after so long. */
+  readonly onAnswer?: (question: Question["name"], millis: number) => void;
 }
 
 export interface DuckDbStore extends Store {
@@ -35,9 +37,8 @@ export interface StoreStats {
   readonly counts: StoreCounts;
   /** How often the process was started. */
   readonly starts: number;
-  /** Questions by what became of them, and the time that those took that were answered. */
+  /** Questions by what became of them. */
   readonly questions: { readonly [outcome in QuestionOutcome]: number };
-  readonly answerSeconds: number;
 }
 
 export type QuestionOutcome = "answered" | StoreUnavailableError["reason"];
@@ -58,7 +59,6 @@ export function createDuckDbStore(options: DuckDbStoreOptions): DuckDbStore {
   const outcomes: Record<QuestionOutcome, number> = { answered: 0, unavailable: 0, busy: 0, timeout: 0 };
   const waiting: Asked[] = [];
   const atWork = new Map<number, Asked>();
-  let answerSeconds = 0;
   let lastId = 0;
   let starts = 0;
   let failures = 0;
@@ -156,6 +156,8 @@ export function createDuckDbStore(options: DuckDbStoreOptions): DuckDbStore {
         return;
       case "refused":
         settle(message.id, (asked) => {
+          if (message.isBusy)
+            return asked.fail(new StoreUnavailableError("the store has too little memory now", "busy"));
           // One that nobody waits for was interrupted.
           if (!asked.isOver()) telemetry.internalError(`store ${asked.question.name}`, message.message);
           asked.fail(new StoreUnavailableError("the store cannot answer this", "unavailable"));
@@ -186,7 +188,7 @@ export function createDuckDbStore(options: DuckDbStoreOptions): DuckDbStore {
     for (const name of STORE_COUNTS) counts[name] += added[name];
     telemetry.received("store", added.errors + added.requests + added.logs);
     telemetry.kept("store", added.errors + added.requests + added.logs);
-    for (const reason of ["duplicate", "corrupt", "ignored", "expired"] as const) {
+    for (const reason of ["duplicate", "corrupt", "ignored"] as const) {
       if (added[reason] === 0) continue;
       telemetry.received("store", added[reason]);
       telemetry.dropped("store", reason, added[reason]);
@@ -243,7 +245,7 @@ export function createDuckDbStore(options: DuckDbStoreOptions): DuckDbStore {
           if (isOver) return;
           end();
           outcomes.answered += 1;
-          answerSeconds += (performance.now() - begun) / 1000;
+          options.onAnswer?.(question.name, performance.now() - begun);
           resolve(data);
         },
         fail(error) {
@@ -281,7 +283,7 @@ export function createDuckDbStore(options: DuckDbStoreOptions): DuckDbStore {
       startProcess();
     },
     status: () => status,
-    stats: () => ({ counts: { ...counts }, starts, questions: { ...outcomes }, answerSeconds }),
+    stats: () => ({ counts: { ...counts }, starts, questions: { ...outcomes } }),
     keep(records) {
       const number = (records.requests?.length ?? 0) + (records.logs?.length ?? 0);
       const bytes = JSON.stringify(records).length;
@@ -312,7 +314,7 @@ export function createDuckDbStore(options: DuckDbStoreOptions): DuckDbStore {
         stopped = resolve;
         ref(process);
         if (!send({ type: "stop" })) process.kill("SIGKILL");
-        setTimeout(() => process.kill("SIGKILL"), graceMillis).unref();
+        setTimeout(() => process.kill("SIGKILL"), Math.max(graceMillis, MIN_GRACE_MILLIS)).unref();
       });
       status = { status: "unavailable", message: "the store is stopped" };
     },
@@ -336,6 +338,8 @@ const STUCK_MILLIS = 10_000;
 /** Of records on their way to the process. */
 const MAX_KEPT_BYTES = 16_777_216;
 const GREW_MILLIS = 50;
+/** For the last lines of the journal, when nothing is left of the time to stop. */
+const MIN_GRACE_MILLIS = 500;
 const MAX_SAID_CHARS = 1_000;
 const MAX_SILENT_ENDS = 3;
 

@@ -14,17 +14,21 @@ import type { SqlValue, Statements } from "./statements";
 export interface ErrorWriter {
   /** Where the journal is to be followed from. */
   readonly position: JournalPosition | undefined;
-  write(read: JournalLines, nowMillis: number): Promise<WrittenErrors>;
+  write(read: WritableLines, nowMillis: number): Promise<WrittenErrors>;
   /** To be called when what no error has any more was deleted. */
   reload(): Promise<void>;
 }
+
+/** Lines that are not of the journal that is followed have no position. */
+export type WritableLines = Omit<JournalLines, "position"> & Partial<Pick<JournalLines, "position">>;
 
 export interface WrittenErrors {
   readonly errors: number;
   readonly duplicate: number;
   readonly corrupt: number;
   readonly ignored: number;
-  readonly expired: number;
+  /** Too old when they came. */
+  readonly deletedByAge: number;
   /** Written before, and taken out by a judgement. */
   readonly deletedAsDuplicate: number;
 }
@@ -51,7 +55,8 @@ export async function createErrorWriter(statements: Statements, options: ErrorWr
     return unixMillis < judgedUnixMillis - MAX_BEHIND_MILLIS ? judgedUnixMillis : unixMillis;
   }
 
-  function read(lines: JournalLines, nowMillis: number): Batch {
+  function read(lines: WritableLines, nowMillis: number): Batch {
+    if (!lines.continues) judgedUnixMillis = 0;
     const batch: Batch = {
       found: new Map(),
       echoes: new Set(),
@@ -178,6 +183,12 @@ export async function createErrorWriter(statements: Statements, options: ErrorWr
     return taken;
   }
 
+  async function keepPosition({ inode, head, headBytes, place }: JournalPosition): Promise<void> {
+    await statements.run("DELETE FROM journal_position");
+    const values = [inode, head, headBytes, place, judgedUnixMillis];
+    await statements.run("INSERT INTO journal_position VALUES ($1, $2, $3, $4, $5)", values);
+  }
+
   return {
     position,
     async write(lines, nowMillis) {
@@ -189,15 +200,10 @@ export async function createErrorWriter(statements: Statements, options: ErrorWr
         await noteFirstSeen(placed);
         await noteMachines(placed);
         const deletedAsDuplicate = await judgeKept(batch.later);
-        const { inode, head, headBytes, place } = lines.position;
-        await statements.run("DELETE FROM journal_position");
-        await statements.run("INSERT INTO journal_position VALUES ($1, $2, $3, $4, $5)", [
-          ...[inode, head, headBytes, place],
-          judgedUnixMillis,
-        ]);
-        const { corrupt, ignored, expired } = batch;
+        if (lines.position !== undefined) await keepPosition(lines.position);
+        const { corrupt, ignored, expired: deletedByAge } = batch;
         const duplicate = batch.duplicate + kept;
-        return { errors: placed.length, duplicate, corrupt, ignored, expired, deletedAsDuplicate };
+        return { errors: placed.length, duplicate, corrupt, ignored, deletedByAge, deletedAsDuplicate };
       });
     },
     async reload() {

@@ -23,6 +23,8 @@ export interface JournalPosition {
 }
 
 export interface JournalLines {
+  /** They are what comes after the lines before, or after the place that was kept; false: reading began anew. */
+  readonly continues: boolean;
   readonly lines: readonly string[];
   /** Lines that are too long, or were left without an end. */
   readonly corrupt: number;
@@ -50,6 +52,7 @@ export function createJournalFollower(path: string, from: JournalPosition | unde
   /** Sizes of files that are still to be read, by inode, when they were looked at last. */
   let ahead = new Map<number, number>();
   let missedBytes = 0;
+  let continues = true;
 
   /** The oldest first. */
   function list(): readonly FileThere[] {
@@ -94,6 +97,7 @@ export function createJournalFollower(path: string, from: JournalPosition | unde
   function find(): OpenFile | undefined {
     const files = list();
     const mine = position === undefined ? undefined : files[indexOf(files, position)];
+    continues = mine !== undefined;
     const later = unread(files);
     if (position !== undefined && mine !== undefined && !finished.has(position.head)) {
       return enter(mine, position.place);
@@ -112,8 +116,7 @@ export function createJournalFollower(path: string, from: JournalPosition | unde
   function isChanged(file: OpenFile): boolean {
     const { size } = fstatSync(file.fd);
     if (size < file.place) return true;
-    if (size === file.place || position === undefined || file.place === 0) return false;
-    return headOfOpen(file.fd, position.headBytes) !== position.head;
+    return position !== undefined && file.place > 0 && headOfOpen(file.fd, position.headBytes) !== position.head;
   }
 
   function positionIn(file: OpenFile): JournalPosition {
@@ -144,12 +147,12 @@ export function createJournalFollower(path: string, from: JournalPosition | unde
         const read = readLines(file, buffer);
         if (read !== undefined) {
           position = positionIn(file);
-          return { ...read, position };
+          return { ...read, continues, position };
         }
         if (!isLeft) return undefined;
         const torn = fstatSync(file.fd).size > file.place || file.skips ? 1 : 0;
         finish(file);
-        if (torn > 0 && position !== undefined) return { lines: [], corrupt: torn, position };
+        if (torn > 0 && position !== undefined) return { lines: [], corrupt: torn, continues, position };
       }
     },
     lagBytes() {

@@ -3,6 +3,7 @@
  * gives the space back with the checkpoint that follows.
  */
 import { statSync } from "node:fs";
+import { DATABASE_NAME } from "./database";
 import type { Statements } from "./statements";
 
 export interface Deleted {
@@ -23,14 +24,19 @@ export async function deleteOlderThan(statements: Statements, unixMillis: number
   });
 }
 
-/** A tenth of everything, the oldest. */
+/** The oldest tenth of everything, and at least so many rows that DuckDB can give space back. */
 export async function deleteOldest(statements: Statements): Promise<Deleted> {
   return statements.transaction(async () => {
     let other = 0;
     let errors = 0;
     for (const table of ["errors", "requests", "logs", "request_counts", "request_durations"]) {
-      const oldest = `time <= (SELECT quantile_disc(time, ${OLDEST_SHARE}) FROM ${table})`;
-      const count = await deleted(statements, table, oldest, []);
+      const [size] = await statements.ask(`SELECT count(*) AS count FROM ${table}`);
+      const rows = Math.max(Math.ceil(Number(size?.["count"] ?? 0) * OLDEST_SHARE), MIN_ROWS);
+      const newest = await statements.ask(`SELECT time FROM ${table} ORDER BY time LIMIT 1 OFFSET $1`, [rows - 1]);
+      // All of a table that is small stays: it is not what takes the space.
+      const until = newest[0]?.["time"];
+      if (typeof until !== "number") continue;
+      const count = await deleted(statements, table, "time <= $1", [until]);
       if (table === "errors") errors = count;
       else other += count;
     }
@@ -50,11 +56,16 @@ export function walBytesOf(path: string): number {
 
 /** Of the file's blocks, those that hold something. */
 export async function usedBytesOf(statements: Statements): Promise<number> {
-  const [size] = await statements.ask("SELECT block_size * used_blocks AS bytes FROM pragma_database_size()");
+  const [size] = await statements.ask(
+    "SELECT block_size * used_blocks AS bytes FROM pragma_database_size() WHERE database_name = $1",
+    [DATABASE_NAME],
+  );
   return Number(size?.["bytes"] ?? 0);
 }
 
 const OLDEST_SHARE = 0.1;
+/** Two groups of rows: see database.ts. */
+const MIN_ROWS = 32_768;
 
 async function deleted(
   statements: Statements,

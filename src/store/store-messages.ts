@@ -43,7 +43,8 @@ export type FromStoreProcess =
   | { readonly type: "failed"; readonly fault: StoreFault; readonly message: string }
   /** Without `data`: not kept. */
   | { readonly type: "answer"; readonly id: number; readonly data?: unknown }
-  | { readonly type: "refused"; readonly id: number; readonly message: string }
+  /** `isBusy`: there is too little memory for it now. */
+  | { readonly type: "refused"; readonly id: number; readonly message: string; readonly isBusy: boolean }
   | ({ readonly type: "progress" } & Progress)
   | { readonly type: "note"; readonly message: string }
   | { readonly type: "stopped" };
@@ -62,9 +63,8 @@ export const STORE_COUNTS = [
   "duplicate", // errors that were there already
   "corrupt", // lines that cannot be read
   "ignored", // lines of a kind that this version does not know
-  "expired", // errors that were too old when they came
   "missedBytes", // of the journal, gone before they were read; at least
-  "deletedByAge",
+  "deletedByAge", // or too old when they came
   "deletedBySize",
   "deletedAsDuplicate", // by a judgement
 ] as const;

@@ -116,12 +116,14 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
   async function makeRoom(): Promise<void> {
     const old = await deleteOlderThan(writing, Date.now() - options.retentionMillis);
     counts.add("deletedByAge", old.errors);
-    for (let round = 0; round < MAX_ROUNDS; round++) {
-      if ((await usedBytesOf(writing)) + checkpointBytes <= options.maxBytes) break;
+    let used = await usedBytesOf(writing);
+    while (used + checkpointBytes > options.maxBytes) {
       const oldest = await deleteOldest(writing);
       counts.add("deletedBySize", oldest.errors);
-      if (oldest.errors + oldest.other === 0) break;
       await checkpoint();
+      const left = await usedBytesOf(writing);
+      if (left >= used) break; // a question still reads what was deleted: the next look goes on
+      used = left;
     }
     await errors.reload();
     await kept.reload();
@@ -185,7 +187,8 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
       } catch (error) {
         const reason = explain(error, path);
         if (reason.fault === "damaged") throw reason;
-        say({ type: "refused", id, message: toError(error).message });
+        const { message } = toError(error);
+        say({ type: "refused", id, message, isBusy: /out of memory/i.test(message) });
       } finally {
         active.delete(id);
         idle.push(statements);
@@ -210,8 +213,6 @@ const CHECKPOINT_LOOK_MILLIS = 1_000;
 const RETENTION_MILLIS = 600_000;
 /** Reading it again at a start takes memory and time. */
 const MAX_WAL_BYTES = 67_108_864;
-/** A tenth goes with each. */
-const MAX_ROUNDS = 20;
 
 function answer(statements: Statements, question: Question, nowMillis: number): Promise<unknown> {
   if (question.name === "reset") return resetCounts(statements, nowMillis);
@@ -237,7 +238,7 @@ function answer(statements: Statements, question: Question, nowMillis: number): 
 
 function createCounts(): { add(count: keyof StoreCounts, number: number): void; take(): StoreCounts } {
   const zero = (): Record<keyof StoreCounts, number> => ({
-    ...{ errors: 0, requests: 0, logs: 0, duplicate: 0, corrupt: 0, ignored: 0, expired: 0, missedBytes: 0 },
+    ...{ errors: 0, requests: 0, logs: 0, duplicate: 0, corrupt: 0, ignored: 0, missedBytes: 0 },
     ...{ deletedByAge: 0, deletedBySize: 0, deletedAsDuplicate: 0 },
   });
   let counts = zero();

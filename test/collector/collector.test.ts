@@ -422,6 +422,23 @@ test("a restart knows the groups of before, and counts what was written and not 
   await isBalanced(third);
 });
 
+test("a rule that renames a group makes it not new, and its lines carry the id of before", async (context) => {
+  const folder = freshFolder(context);
+  const body = () => tracesBody([{ service: "shop", spans: [{ exception: FAILURE, status: 2 }] }]);
+  const first = await startCollector(context, { folder, env: QUICK });
+  assert.equal(await postOtlp(first.otlpUrl, body()), 200);
+  await counted(first, 1);
+  assert.equal(await first.stop(), 0);
+  const rule = { match: { type: FAILURE.type }, fingerprint: ["failures"] };
+  writeFileSync(join(folder, "seismo.config.json"), JSON.stringify({ errors: { fingerprints: [rule] } }));
+  const second = await startCollector(context, { folder, env: QUICK });
+  assert.equal(await postOtlp(second.otlpUrl, body()), 200);
+  assert.equal(total(await counted(second, 1), "seismo_new_error_groups"), 0);
+  const [before, after] = errorsOf(folder);
+  assert.notEqual(after?.["fingerprint"], before?.["fingerprint"]);
+  assert.equal(after?.["fingerprint_previous"], before?.["fingerprint"]);
+});
+
 test("a group that was silent for a day has regressed, and is not new, whatever was restarted meanwhile", async (context) => {
   const folder = freshFolder(context);
   const first = await startCollector(context, { folder, env: QUICK });

@@ -38,7 +38,7 @@ export async function runShop(
   });
 }
 
-const MAX_MILLIS = 60_000;
+const MAX_MILLIS = 120_000;
 
 /** Each failure counts once, where it began; spans and logs that tell of it again are duplicates. */
 export async function isCountedRight(collector: RunningCollector, errors: ShopErrors): Promise<void> {

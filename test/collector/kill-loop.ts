@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import type { ErrorRow, ErrorsData } from "../../src/store/answers";
 import { TRACES } from "../receiver/otlp-schema";
 import { postOtlp } from "./otlp-requests";
 import { errorsOf, freshFolder, type RunningCollector, startCollector } from "./running-collector";
@@ -28,6 +29,10 @@ export interface KillLoopResult {
   readonly acknowledgedErrors: number;
   /** Acknowledged errors that are not in the journal. */
   readonly lost: number;
+  /** Acknowledged errors that the store does not answer with. */
+  readonly lostByStore: number;
+  /** Errors that the store has more than once. */
+  readonly twiceInStore: number;
   /** Lines beyond the first of an error. */
   readonly duplicates: number;
   /** Attempts without an answer, of which nobody knows what became. */
@@ -93,15 +98,50 @@ export async function runKillLoop(context: TestContext, options: KillLoopOptions
   if (collector.process.stdout?.readableEnded === false) await once(collector.process.stdout, "close");
   const lines = errorsOf(folder).map((line) => String(line["trace_id"]));
   const found = new Set(lines);
+  collector = await start();
+  const kept = await keptIn(collector, new Set(acknowledged));
+  assert.equal(await collector.stop(), 0);
   return {
     acknowledgedSpans,
     acknowledgedErrors: acknowledged.length,
     lost: acknowledged.filter((id) => !found.has(id)).length,
+    lostByStore: kept.missing,
+    twiceInStore: kept.twice,
     duplicates: lines.length - found.size,
     unanswered,
     refused,
     slowestStartMillis,
   };
+}
+
+/** Gives the store a minute to read what the journal has. */
+async function keptIn(
+  collector: RunningCollector,
+  wanted: ReadonlySet<string>,
+): Promise<{ readonly missing: number; readonly twice: number }> {
+  const until = performance.now() + 60_000;
+  for (;;) {
+    const rows = await allErrors(collector);
+    const found = new Set(rows.map(({ trace_id }) => trace_id));
+    const missing = [...wanted].filter((id) => !found.has(id)).length;
+    const twice = rows.length - new Set(rows.map(({ id }) => id)).size;
+    if (missing === 0 || performance.now() > until) return { missing, twice };
+    await pause(200);
+  }
+}
+
+async function allErrors({ apiUrl }: RunningCollector): Promise<readonly ErrorRow[]> {
+  const rows: ErrorRow[] = [];
+  let cursor: string | null = "";
+  while (cursor !== null) {
+    const page = cursor === "" ? "" : `&cursor=${cursor}`;
+    const response = await fetch(`${apiUrl}/api/errors?time_range=168&limit=500${page}`);
+    if (!response.ok) return []; // it is being opened
+    const { data } = (await response.json()) as { readonly data: ErrorsData };
+    rows.push(...data.recent_errors);
+    cursor = data.next_cursor;
+  }
+  return rows;
 }
 
 type Request = { readonly body: Uint8Array<ArrayBuffer>; readonly ids: readonly string[] };

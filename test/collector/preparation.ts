@@ -26,4 +26,4 @@ export async function isPrepared(context: TestContext, steps: readonly Step[]): 
 }
 
 /** Within the time that a test may take. */
-const MAX_MILLIS = 200_000;
+const MAX_MILLIS = 400_000;

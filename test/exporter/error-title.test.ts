@@ -6,6 +6,7 @@ import { MAX_TITLE_CHARS, titleOf } from "../../src/exporter/error-title";
 import { createFrequency } from "../../src/processors/frequency";
 import { processError } from "../../src/processors/process-error";
 import { compileRules } from "../../src/processors/rules";
+import { assertQuick } from "../processor-time";
 import { rawFrom } from "../processors/raw-error";
 import { SHAPED_DATABASE_ERRORS } from "../processors/real-database-errors";
 import { REAL_ERRORS, shaped } from "../processors/real-errors";
@@ -204,8 +205,6 @@ test("a title of hostile text takes less than 5 ms", () => {
   for (const unit of ["E: ", "a ", "::", "a.", "1 ", "[", ":error:00000000:", "[Errno "]) {
     const hostile = unit.repeat(2_000_000);
     const event = errorEvent({ type: hostile.slice(0, 256), message: hostile, spanName: hostile });
-    const started = performance.now();
-    titleOf(event);
-    assert.ok(performance.now() - started < 5, unit);
+    assertQuick(5, () => titleOf(event), unit);
   }
 });

@@ -24,7 +24,7 @@ import { readJournalTail } from "../../src/exporter/journal-tail";
 import { createTelemetry } from "../../src/telemetry";
 import { cannotRunHere } from "../cannot-run-here";
 import { freshFolder } from "../fresh-folder";
-import { errorEvent, SEEN_ONCE } from "./error-event";
+import { errorEvent, NOW, SEEN_ONCE } from "./error-event";
 
 function journalIn(home: string, overrides: Partial<JournalOptions> = {}) {
   const path = join(home, "error_log.jsonl");
@@ -65,7 +65,9 @@ test("a line has every field of the contract, null where nothing is known", () =
       " ",
     ),
     ..."fingerprint service worker_id request_id session_id user_id page user_agent user_context".split(" "),
-    ..."error_details stack causes request database system_context hardware_context trace_id span_id".split(" "),
+    ..."error_details stack causes breadcrumbs request database system_context hardware_context trace_id span_id".split(
+      " ",
+    ),
   ];
   for (const field of fields) assert.ok(Object.hasOwn(line, field), field);
   assert.equal(line["action"], "error");
@@ -75,6 +77,14 @@ test("a line has every field of the contract, null where nothing is known", () =
     Object.keys(line),
     Object.keys(parsed(journalLine(errorEvent({ requestId: "r-1", request: { method: "GET" } })))),
   );
+});
+
+test("the documentation tells of every field of a line", () => {
+  const documentation = readFileSync(join("docs", "journal.md"), "utf8");
+  const untold = Object.keys(parsed(journalLine(errorEvent()))).filter(
+    (field) => !documentation.includes(`\`${field}\``),
+  );
+  assert.deepEqual(untold, []);
 });
 
 test("what an event knows is in its line, in snake case", () => {
@@ -198,6 +208,22 @@ test("of a line that is too long, source lines go first, then variables, then th
   assert.deepEqual(second["truncated"], ["stack.context", "stack.variables"]);
   assert.doesNotMatch(JSON.stringify(second["stack"]), /context|variables/);
   assert.notEqual(second["error_details"], null);
+});
+
+test("a line that is too long loses its oldest breadcrumbs before anything else", () => {
+  const breadcrumbs = Array.from({ length: 30 }, (_, n) => ({
+    ...({ timeUnixMillis: NOW + n, type: "custom", category: "custom", level: "info" } as const),
+    message: String(n),
+    data: { text: "x".repeat(500) },
+  }));
+  const details: JsonObject = { text: "y".repeat(55_000) };
+  const line = parsed(journalLine(errorEvent({ breadcrumbs, details })));
+  const kept = line["breadcrumbs"] as { message: string }[]; // as it was written
+  assert.deepEqual(line["truncated"], ["breadcrumbs"]);
+  assert.ok(kept.length > 5 && kept.length < 30, String(kept.length));
+  assert.equal(kept.at(-1)?.message, "29");
+  const none = parsed(journalLine(errorEvent({ breadcrumbs, details: { text: "y".repeat(70_000) } })));
+  assert.deepEqual([none["breadcrumbs"], none["error_details"]], [[], null]);
 });
 
 test("texts that alone are too long are cut as the last resort", () => {
@@ -434,7 +460,7 @@ test("what is read back of an event is what counting needs, and nothing is made 
     ...{ id, timeUnixMillis, type, origin, traceId, systemContext, hardwareContext },
     resource: { service: resource.service, worker: resource.worker },
     classification: { group: "application_error", category: "application_error" },
-    fingerprint: { id: event.fingerprint.id },
+    fingerprint: { id: event.fingerprint.id, previous: undefined },
     recurrence: { isNew: true, isRegressed: true, firstSeenUnixMillis: SEEN_ONCE.firstSeenUnixMillis },
     rating: { severity: "warning" },
   });

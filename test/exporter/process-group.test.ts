@@ -14,6 +14,7 @@ import {
   type ProcessGroupOptions,
 } from "../../src/exporter/process-group";
 import { createTelemetry } from "../../src/telemetry";
+import { eventually } from "../instrumentation/fixture-app";
 import { errorEvent, metricsWith, request } from "./error-event";
 
 const MEMBER = join(__dirname, "fixtures/group-member.js");
@@ -61,12 +62,10 @@ function value(
 
 /** A member joins a moment after it started. */
 async function untilErrors(scrape: ProcessGroup["metricsOfGroup"], errors: number): Promise<MetricFamilySnapshot[]> {
-  for (let tries = 0; tries < 200; tries++) {
+  return eventually(`${errors} errors`, async () => {
     const families = await scrape();
-    if (value(families, "errors_total") === errors) return families;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  assert.fail(`no ${errors} errors`);
+    return value(families, "errors_total") === errors ? families : undefined;
+  });
 }
 
 test("a process without members shows itself", async (context) => {
@@ -236,7 +235,7 @@ test("many short-lived processes end in one sum, and their counts stay", async (
 });
 
 test("a member that hangs is shown as it was, and delays only the first scrape", async (context) => {
-  const { metricsOfGroup, path } = group(context, { collectTimeoutMillis: 200 });
+  const { metricsOfGroup, path } = group(context, { collectTimeoutMillis: 1_000 });
   const child = await member(context, path, "a", 2);
   await untilErrors(metricsOfGroup, 2);
   await tell(child, { blockMillis: 60_000 });
@@ -244,8 +243,8 @@ test("a member that hangs is shown as it was, and delays only the first scrape",
   assert.equal(value(await metricsOfGroup(), "errors_total"), 2);
   const first = performance.now() - start;
   assert.equal(value(await metricsOfGroup(), "errors_total"), 2);
-  assert.ok(first >= 190 && first < 5_000, `waited ${first} ms`);
-  assert.ok(performance.now() - start - first < 190, "waited again");
+  assert.ok(first >= 990 && first < 10_000, `waited ${first} ms`);
+  assert.ok(performance.now() - start - first < 990, "waited again");
 });
 
 test("more members than there may be are turned away and counted", async (context) => {
@@ -345,7 +344,7 @@ test("a group keeps no process alive, neither its owner nor a member", () => {
     joinProcessGroup({ path: ${path}, metrics: metricsWith(), telemetry });
     setTimeout(() => {}, 50);`;
   for (const path of ["group.path", '"/nowhere/metrics.sock"']) {
-    const { status, stderr } = spawnSync(process.execPath, ["-e", script(path)], { timeout: 10_000, encoding: "utf8" });
+    const { status, stderr } = spawnSync(process.execPath, ["-e", script(path)], { timeout: 60_000, encoding: "utf8" });
     assert.equal(status, 0, stderr);
   }
 });

@@ -145,8 +145,38 @@ describe("a MySQL pool of one connection", () => {
         ["waiter", "database_constraint"],
       ],
     );
+    assert.deepEqual(poolOf(events[0]), { size: 1, idle: 0, waiting: 1 });
   });
 });
+
+test("the failure of a PostgreSQL pool says how full it was", async (context) => {
+  const { postgres } = peers;
+  if (postgres?.status !== "running") return cannotRunHere(context, postgres?.reason ?? "PostgreSQL was not started");
+  const app = runFixture("database-app.js", { env: { APP_POSTGRES: postgres.connectionString } });
+  await app.fetch("/pg/unique");
+  await Promise.all([app.fetch("/pg/exhausted"), app.fetch("/pg/exhausted")]);
+  const { events } = await app.stop();
+  const [failed, ...exhausted] = events;
+  assert.deepEqual([failed?.error_category, poolOf(failed)?.waiting], ["database_constraint", 0]);
+  assert.deepEqual(
+    exhausted.map((event) => [event.error_category, poolOf(event)?.size, poolOf(event)?.idle]),
+    [
+      ["database_timeout", 1, 0],
+      ["database_timeout", 1, 0],
+    ],
+  );
+  assert.ok(
+    exhausted.some((event) => (poolOf(event)?.waiting ?? 0) > 0),
+    JSON.stringify(exhausted.map(poolOf)),
+  );
+});
+
+function poolOf(event: JournalEvent | undefined): { size: number; idle: number; waiting: number } | undefined {
+  const database = event?.["database"];
+  return typeof database === "object" && database !== null && "pool" in database
+    ? (database.pool as { size: number; idle: number; waiting: number }) // by docs/journal.md
+    : undefined;
+}
 
 test("a MongoDB connection that breaks off at once is a failure, also when the application copes with it", async () => {
   const mongo = await mongoPeer();

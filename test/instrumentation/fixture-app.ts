@@ -65,7 +65,8 @@ export interface JournalEvent {
   readonly request_id: string | null;
 }
 
-const DEADLINE_MILLIS = 20_000;
+/** For what takes a moment, on a machine that has much else to do. */
+const DEADLINE_MILLIS = 60_000;
 const running = new Set<ChildProcess>();
 process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");

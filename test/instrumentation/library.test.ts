@@ -38,6 +38,7 @@ const functions: readonly (readonly [name: string, call: Anything, count: number
   ["trackAnalysisError", seismo.trackAnalysisError as Anything, 3],
   ["trackUiError", seismo.trackUiError as Anything, 3],
   ["trackPerformance", (name, value) => seismo.trackPerformance(name as string, () => value), 2],
+  ["addBreadcrumb", seismo.addBreadcrumb as Anything, 3],
   ["addErrorContext", seismo.addErrorContext as Anything, 1],
   ["addDatabaseContext", seismo.addDatabaseContext as Anything, 1],
   ["addRequestContext", seismo.addRequestContext as Anything, 1],

@@ -114,7 +114,14 @@ test("a span of this process with an exception among its attributes becomes an e
     nowMillis: () => 0,
     defer: (deliver) => deliver(),
   });
-  const processor = new ErrorSpanProcessor({ pipeline, telemetry, ...AROUND, extract: OPTIONS, later: () => {} });
+  const processor = new ErrorSpanProcessor({
+    pipeline,
+    telemetry,
+    ...AROUND,
+    extract: OPTIONS,
+    maxBreadcrumbs: 30,
+    later: () => {},
+  });
   const tracer = new BasicTracerProvider({ spanProcessors: [processor] }).getTracer("test");
   tracer.startSpan("healthy").end();
   tracer.startSpan("failing", { attributes: { "exception.type": "TypeError", "exception.message": "no total" } }).end();
@@ -347,6 +354,8 @@ test("an event of another Seismo is read back as it was, and what was damaged on
     "seismo.hardware_context": '{"hardware_type":"GPU"}',
     "seismo.frames":
       '[{"function":"heat","line":7,"inApp":true,"context":{"pre":["a",1],"line":"b"},"variables":[]},7,{"line":"x"}]',
+    "seismo.breadcrumbs":
+      '[{"timeUnixMillis":7,"type":"log","category":"pino","message":"m","level":"warning","data":{"n":1}},7,{"type":1}]',
     "http.request.method": "GET",
   };
   const error = only(ofLog({ eventName: "exception", severityNumber: 21, body: "too hot", attributes }));
@@ -360,13 +369,21 @@ test("an event of another Seismo is read back as it was, and what was damaged on
   ]);
   assert.deepEqual([error.userContext, error.systemContext], [undefined, undefined]);
   assert.deepEqual(error.hardwareContext, { hardware_type: "GPU" });
-  const unknown = { function: "", module: "", file: "", line: 0, column: 0, inApp: false };
+  const noFrame = { function: "", module: "", file: "", line: 0, column: 0, inApp: false };
   assert.deepEqual(error.explained, [
     {
-      ...{ ...unknown, function: "heat", line: 7, inApp: true, variables: undefined },
+      ...{ ...noFrame, function: "heat", line: 7, inApp: true, variables: undefined },
       context: { pre: ["a", ""], line: "b", post: [] },
     },
-    { ...unknown, context: undefined, variables: undefined },
+    { ...noFrame, context: undefined, variables: undefined },
+  ]);
+  const unknown = { offsetMillis: undefined, durationMillis: undefined };
+  assert.deepEqual(error.breadcrumbs, [
+    {
+      ...{ timeUnixMillis: 7, type: "log", category: "pino", message: "m", level: "warning", data: { n: 1 } },
+      ...unknown,
+    },
+    { timeUnixMillis: Number.NaN, type: "custom", category: "", message: "", level: "info", data: {}, ...unknown },
   ]);
   assert.deepEqual(Object.keys(error.attributes), ["exception.type", "exception.message", "http.request.method"]);
 });

@@ -4,10 +4,13 @@ import fc from "fast-check";
 import type { Fingerprint, RawError, RecordedException, SpanRecord, StackFrame } from "../../src/event";
 import { categorize } from "../../src/processors/categorize";
 import { extractErrors } from "../../src/processors/extract";
-import { FINGERPRINT_VERSION, fingerprint } from "../../src/processors/fingerprint";
+import { fingerprint } from "../../src/processors/fingerprint";
+import { FINGERPRINT_VERSIONS } from "../../src/processors/fingerprint-versions";
 import { redact } from "../../src/processors/redact";
 import { compileRules, type RuleOptions } from "../../src/processors/rules";
 import { parseStack } from "../../src/processors/stack";
+
+const [LATEST] = FINGERPRINT_VERSIONS;
 
 const RAW: RawError = {
   id: "00000000-0000-4000-8000-000000000000",
@@ -294,7 +297,7 @@ test("an explicit fingerprint wins, with its variables filled in", () => {
 
 test("an id that was given upstream is kept", () => {
   const { id, version } = named({ message: "x", attributes: { "error.fingerprint": "0123456789abcdef" } });
-  assert.deepEqual([id, version], ["0123456789abcdef", FINGERPRINT_VERSION]);
+  assert.deepEqual([id, version], ["0123456789abcdef", LATEST.version]);
   assert.equal(idOf({ given: { fingerprint: ["0123456789abcdef"] } }), "0123456789abcdef");
 });
 
@@ -528,7 +531,7 @@ test("any error has an id of 16 hex digits, a reason and a template, the same ea
     fc.property(error, (raw) => {
       const name = named(raw);
       assert.match(name.id, /^[0-9a-f]{16}$/);
-      assert.ok(name.reason !== "" && name.version === FINGERPRINT_VERSION);
+      assert.ok(name.reason !== "" && name.version === LATEST.version);
       assert.deepEqual(named(raw), name);
     }),
     { numRuns: 1_500 },

@@ -243,3 +243,65 @@ test("ten thousand groups of which all is known that can be take less than 30 MB
   assert.deepEqual([frequency.size, frequency.evicted], [10_000, 0]);
   assert.ok(bytes < 30_000_000, `${bytes} bytes`);
 });
+
+test("a group whose id changed goes on with its counts, first seen and silence under the new one", () => {
+  const frequency = createFrequency();
+  frequency.record("old", START);
+  frequency.record("old", START + MINUTE);
+  expect(frequency.record("new", START + 2 * MINUTE, undefined, "old"), {
+    isNew: false,
+    lastHour: 3,
+    firstSeenUnixMillis: START,
+    previousSeenUnixMillis: START + MINUTE,
+  });
+  assert.equal(frequency.size, 1);
+  frequency.record("late", START + 3 * MINUTE);
+  expect(frequency.record("later", START + 3 * DAY, undefined, "late"), { isNew: false, isRegressed: true });
+});
+
+test("of several groups that follow one, the first gets its counts, and none is new", () => {
+  const frequency = createFrequency();
+  for (let n = 0; n < 3; n++) frequency.record("old", START);
+  expect(frequency.record("left", START + MINUTE, undefined, "old"), { isNew: false, lastHour: 4 });
+  expect(frequency.record("right", START + MINUTE, undefined, "old"), {
+    isNew: false,
+    lastHour: 1,
+    firstSeenUnixMillis: START,
+  });
+});
+
+test("a group that follows several was first seen when the first of them was", () => {
+  const frequency = createFrequency();
+  frequency.record("one", START);
+  frequency.record("two", START - 20 * SECOND);
+  frequency.seenSince("two", START - DAY);
+  frequency.record("both", START + MINUTE, undefined, "one");
+  expect(frequency.record("both", START + MINUTE, undefined, "two"), {
+    isNew: false,
+    firstSeenUnixMillis: START - DAY,
+    lastHour: 3,
+  });
+});
+
+test("an id that comes again after it was changed, or by turns with its successor, is not new", () => {
+  const frequency = createFrequency();
+  frequency.record("old", START);
+  for (let turn = 1; turn <= 5; turn++) {
+    const now = START + turn * MINUTE;
+    expect(frequency.record("new", now, undefined, "old"), { isNew: false, lastHour: turn + 1 });
+    expect(frequency.record("old", now), { isNew: false, lastHour: turn });
+  }
+  assert.equal(frequency.size, 2);
+});
+
+test("an id before that nobody knows makes no group known, and what is remembered of them is bounded", () => {
+  const frequency = createFrequency({ maxGroups: 10 });
+  assert.equal(frequency.record("a", START, undefined, "nobody").isNew, true);
+  for (let n = 0; n < 1_000; n++) {
+    frequency.record(`old ${n}`, START);
+    assert.equal(frequency.record(`new ${n}`, START, undefined, `old ${n}`).isNew, false);
+  }
+  assert.equal(frequency.size, 10);
+  assert.equal(frequency.record("old 1", START).isNew, true);
+  assert.equal(frequency.record("old 999", START).isNew, false);
+});

@@ -2,9 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GROUPERS, score } from "../../bench/grouping";
-import { type Half, labelledMessages, labelledTraces } from "../../bench/grouping-set";
-
-const HALVES: readonly Half[] = ["a", "b"];
+import { HALVES, labelledMessages, labelledTraces } from "../../bench/grouping-set";
 
 test("the labelled set holds a thousand messages and two hundred traces at least", () => {
   const messages = HALVES.flatMap((half) => [...labelledMessages(half)]);
@@ -18,7 +16,8 @@ test("the labelled set holds a thousand messages and two hundred traces at least
   );
 });
 
-for (const half of HALVES) {
+/** Set c is held out: its score is recorded in docs/grouping.md, and none is asked for. */
+for (const half of ["a", "b"] as const) {
   for (const [name, load] of [
     ["messages", labelledMessages],
     ["traces", labelledTraces],
@@ -29,8 +28,8 @@ for (const half of HALVES) {
       assert.ok(seismo);
       for (const other of simpler)
         assert.ok(seismo.ga > other.ga && seismo.fga > other.fga, JSON.stringify([seismo, other]));
-      if (name === "messages")
-        assert.ok(seismo.ga >= 0.94 && seismo.fga >= 0.9 && seismo.merged <= 0.01, JSON.stringify(seismo));
+      const floor = name === "traces" || half === "a" ? { ga: 1, fga: 1 } : { ga: 0.96, fga: 0.92 };
+      assert.ok(seismo.ga >= floor.ga && seismo.fga >= floor.fga && seismo.merged === 0, JSON.stringify(seismo));
     });
   }
 }

@@ -5,6 +5,8 @@ import type { Attributes, JsonObject, RawError } from "../../src/event";
 import {
   compileRedaction,
   MAX_ATTRIBUTES,
+  MAX_BREADCRUMBS,
+  MAX_BREADCRUMBS_LENGTH,
   MAX_CAUSES,
   MAX_MESSAGE_LENGTH,
   MAX_TYPE_LENGTH,
@@ -46,6 +48,12 @@ function errorFullOf(text: string): RawError {
     details: bag,
     systemContext: bag,
     hardwareContext: bag,
+    breadcrumbs: [
+      {
+        ...({ timeUnixMillis: 1, type: "span", level: "info", offsetMillis: 1, durationMillis: 1 } as const),
+        ...{ category: text, message: text, data: { ...bag, "url.full": text, "db.query.text": text } },
+      },
+    ],
     given: { category: text, fingerprint: [text] },
   });
 }
@@ -217,6 +225,22 @@ test("a URL keeps its host, path and harmless parameters", () => {
   for (const [url, safe] of expected) assert.equal(redactUrl(url, rules), safe);
 });
 
+test("of breadcrumbs the latest stay, as many as have room, each within limits", () => {
+  const crumb = (n: number, data: JsonObject = {}) =>
+    ({ timeUnixMillis: n, type: "custom", category: "custom", message: String(n), level: "info", data }) as const;
+  const few = redact(raw({ breadcrumbs: [crumb(1), crumb(2)] }), rules);
+  assert.deepEqual([few.breadcrumbs?.map(({ message }) => message), few.truncated], [["1", "2"], []]);
+  const many = redact(raw({ breadcrumbs: Array.from({ length: 10_000 }, (_, n) => crumb(n)) }), rules);
+  assert.deepEqual([many.breadcrumbs?.length, many.breadcrumbs?.at(-1)?.message], [MAX_BREADCRUMBS, "9999"]);
+  assert.deepEqual(many.truncated, ["breadcrumbs"]);
+  const large = Array.from({ length: 50 }, (_, n) => crumb(n, { text: "x".repeat(5_000) }));
+  for (const safe of [1, 2].map(() => redact(raw({ breadcrumbs: large }), rules))) {
+    assert.ok(JSON.stringify(safe.breadcrumbs).length <= MAX_BREADCRUMBS_LENGTH + 2);
+    assert.equal(safe.breadcrumbs?.at(-1)?.message, "49");
+    assert.deepEqual(safe.truncated, ["breadcrumbs"]);
+  }
+});
+
 test("the limits cut, and name what they cut", () => {
   const cause = { relation: "cause", type: "E", message: "m", stack: "", properties: {} } as const;
   const deep = Array.from({ length: 20 }).reduce<JsonObject>((inner) => ({ inner }), { end: 1 });
@@ -334,4 +358,23 @@ test("no canary survives in any bag", () => {
     }),
     { numRuns: 1_000 },
   );
+});
+
+test("addresses of who asked are kept where that is asked for, and nowhere else", () => {
+  const attributes = {
+    ...{ "client.address": "203.0.113.9", "client.port": 4711, "network.peer.address": "203.0.113.9" },
+    ...{ "server.address": "shop", "http.route": "/pay" },
+  };
+  const asked = raw({
+    ...{ attributes, spanKind: "server", request: { method: "GET", clientAddress: "203.0.113.9" } },
+  });
+  const without = redact(asked, rules);
+  assert.deepEqual(Object.keys(without.attributes), ["server.address", "http.route"]);
+  assert.doesNotMatch(JSON.stringify(without), /203\.0\.113/);
+  const withAddress = redact(asked, compileRedaction({ clientAddresses: true }));
+  assert.equal(withAddress.request?.clientAddress, "203.0.113.9");
+  assert.deepEqual(plain(withAddress.attributes), attributes);
+  // Of a call of our own it is whom we asked.
+  const called = redact(raw({ attributes: { "network.peer.address": "10.0.0.7" }, spanKind: "client" }), rules);
+  assert.deepEqual(plain(called.attributes), { "network.peer.address": "10.0.0.7" });
 });

@@ -1,0 +1,106 @@
+/** Journal files into a store that no collector has open. What it has already is left as it is. */
+import { createReadStream, statSync } from "node:fs";
+import { linesOf } from "../lines";
+import { toError } from "../node-error";
+import { openDatabase } from "./database";
+import { createErrorWriter, type ErrorWriter } from "./error-writer";
+import type { StoreProcessOptions } from "./store-messages";
+
+export interface ReplayCounts {
+  readonly bytes: number;
+  readonly totalBytes: number;
+  /** Written. */
+  readonly errors: number;
+  /** Errors that were there already. */
+  readonly duplicate: number;
+  readonly corrupt: number;
+  /** Too old to be kept. */
+  readonly tooOld: number;
+}
+
+export type ReplayResult =
+  | ({ readonly status: "replayed" } & ReplayCounts)
+  /** For people; names the file. */
+  | { readonly status: "failed"; readonly message: string };
+
+/** Rotated files are read before what came after them, in whatever order they are given. `onNote`: what is worth a word. */
+export async function replayInto(
+  options: Omit<StoreProcessOptions, "journalPath">,
+  files: readonly string[],
+  on: { progress(counts: ReplayCounts): void; note(message: string): void },
+): Promise<ReplayResult> {
+  let counts: ReplayCounts = { bytes: 0, totalBytes: 0, errors: 0, duplicate: 0, corrupt: 0, tooOld: 0 };
+  try {
+    counts = { ...counts, totalBytes: files.reduce((sum, file) => sum + statSync(file).size, 0) };
+    const database = await openDatabase({ ...options, journalPath: "" }, false, on.note);
+    try {
+      const statements = await database.connect();
+      const writer = await createErrorWriter(statements, options);
+      for (const file of oldestFirst(files)) {
+        for await (const lines of batchesOf(file)) {
+          counts = await write(writer, lines, counts);
+          on.progress(counts);
+        }
+      }
+      await statements.run("CHECKPOINT");
+      statements.close();
+    } finally {
+      database.close();
+    }
+    return { status: "replayed", ...counts };
+  } catch (error) {
+    return { status: "failed", message: toError(error).message };
+  }
+}
+
+interface Batch {
+  readonly lines: readonly string[];
+  readonly corrupt: number;
+  readonly bytes: number;
+  readonly continues: boolean;
+}
+
+async function write(writer: ErrorWriter, batch: Batch, counts: ReplayCounts): Promise<ReplayCounts> {
+  const written = await writer.write(batch, Date.now());
+  return {
+    bytes: counts.bytes + batch.bytes,
+    totalBytes: counts.totalBytes,
+    errors: counts.errors + written.errors - written.deletedAsDuplicate,
+    duplicate: counts.duplicate + written.duplicate + written.deletedAsDuplicate,
+    corrupt: counts.corrupt + written.corrupt,
+    tooOld: counts.tooOld + written.deletedByAge,
+  };
+}
+
+async function* batchesOf(file: string): AsyncGenerator<Batch> {
+  let lines: string[] = [];
+  let corrupt = 0;
+  let bytes = 0;
+  let continues = false;
+  const take = (): Batch => {
+    const batch = { lines, corrupt, bytes, continues };
+    [lines, corrupt, bytes, continues] = [[], 0, 0, true];
+    return batch;
+  };
+  for await (const line of linesOf(createReadStream(file, "utf8"), MAX_LINE_CHARS)) {
+    if (line === undefined) corrupt += 1;
+    else lines.push(line);
+    bytes += (line === undefined ? MAX_LINE_CHARS : Buffer.byteLength(line)) + 1;
+    if (bytes >= BATCH_BYTES) yield take();
+  }
+  yield take();
+}
+
+const MAX_LINE_CHARS = 65_536;
+const BATCH_BYTES = 8_388_608;
+
+/** `.9` before `.1` before the file itself; of several journals one after the other. */
+function oldestFirst(files: readonly string[]): readonly string[] {
+  const parts = files.map((file) => {
+    const [, name = file, number = "0"] = /^(.*)\.(\d{1,6})$/.exec(file) ?? [];
+    return { file, name, number: Number(number) };
+  });
+  return parts
+    .sort((one, other) => one.name.localeCompare(other.name) || other.number - one.number)
+    .map(({ file }) => file);
+}

@@ -1,0 +1,121 @@
+/** Every view of the page, over a collector that has seen a bad hour. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Page } from "playwright-core";
+import { freshFolder, startCollector } from "../collector/running-collector";
+import { fitsTheScreen, isAccessible, openPage, screenshot, startBrowser } from "./browser";
+import { CHECKOUT, tellAll } from "./errors-of-a-shop";
+import { stored } from "./stored";
+
+/** What shows that a view has its data. */
+const VIEWS = [
+  { name: "overview", path: "", shows: ["Errors, last 24 hours", "Recent errors", "database_error", "Timeline"] },
+  { name: "distribution", path: "?view=distribution", shows: ["validation_input", "roots", "payments"] },
+  { name: "patterns", path: "?view=patterns", shows: ["orders_number_key", "database_constraint"] },
+  { name: "workers", path: "?view=workers", shows: ["gpu-node-1", "orders-2", "critical"] },
+  { name: "hardware", path: "?view=hardware", shows: ["97 %", "94 °C", "overheating", "Rate by hardware"] },
+  { name: "requests", path: "?view=requests", shows: ["/products/:id", "p95", "/checkout", "slow"] },
+  { name: "journey", path: `?view=journey&value=${CHECKOUT}`, shows: ["/checkout", "/orders", "PoolTimeout"] },
+  { name: "logs", path: "?view=logs", shows: ["Level", "Message"] },
+] as const;
+
+test("every view shows its data, in both themes and on a phone, for eyes, keyboard and ears", async (context) => {
+  const browser = await startBrowser(context);
+  if (browser === undefined) return;
+  const collector = await startCollector(context, { folder: freshFolder(context) });
+  const told = await tellAll(collector.apiUrl, collector.otlpUrl);
+  await stored(collector.apiUrl, told.count);
+
+  for (const { name, path, shows } of VIEWS) {
+    const { page, complaints } = await openPage(browser, collector.apiUrl, path);
+    for (const text of shows) await showsText(page, text, name);
+    await isAccessible(page, `${name}, dark`);
+    await screenshot(page, `${name}-dark`);
+    await page.getByRole("button", { name: "Switch to the light theme" }).click();
+    await isAccessible(page, `${name}, light`);
+    await screenshot(page, `${name}-light`);
+    await page.setViewportSize({ width: 390, height: 844 });
+    await screenshot(page, `${name}-phone`);
+    for (const width of [390, 360, 320, 768, 1024]) {
+      await page.setViewportSize({ width, height: 800 });
+      await fitsTheScreen(page, `${name} at ${width} px`);
+    }
+    assert.deepEqual(complaints, [], name);
+    await page.context().close();
+  }
+
+  await context.test("an error opens with all that is known of it", async () => {
+    const { page, complaints } = await openPage(browser, collector.apiUrl, `?error=${told.full}`);
+    const sheet = page.getByRole("dialog");
+    for (const text of [
+      "no connection to the database within 3000 ms",
+      "What to do",
+      "placeOrder",
+      "/srv/orders/src/place-order.js:42:19",
+      "4bf92f3577b34da6a3ce929d0e0e4736",
+      "request-full",
+      "ECONNREFUSED",
+      "/checkout",
+      "Why this severity",
+    ]) {
+      await sheet.getByText(text, { exact: false }).first().waitFor();
+    }
+    await isAccessible(page, "an error");
+    await screenshot(page, "error-dark");
+    await page.setViewportSize({ width: 360, height: 800 });
+    await fitsTheScreen(page, "an error at 360 px");
+    await screenshot(page, "error-phone");
+    await sheet.getByRole("link", { name: "request-full" }).click();
+    await page.getByRole("tab", { name: "Journey", selected: true }).waitFor();
+    assert.equal(new URL(page.url()).search, "?view=journey&value=request-full");
+    assert.deepEqual(complaints, []);
+    await page.context().close();
+  });
+
+  await context.test("a pattern opens with why it is one, and leads to its errors", async () => {
+    const { page, complaints } = await openPage(browser, collector.apiUrl, "?view=patterns");
+    await page.getByRole("link", { name: /orders_number_key/ }).click();
+    const sheet = page.getByRole("dialog");
+    for (const text of ["Why these are one", "What to do", "orders-1"]) await sheet.getByText(text).first().waitFor();
+    await isAccessible(page, "a pattern");
+    await screenshot(page, "pattern-dark");
+    await sheet.getByRole("link", { name: "All its errors" }).click();
+    await page.getByRole("button", { name: "Remove the filter fingerprint" }).waitFor();
+    await page.getByText("7 roots").waitFor();
+    assert.deepEqual(complaints, []);
+    await page.context().close();
+  });
+
+  await context.test("filters, search and range narrow the list, and the URL brings back the same view", async () => {
+    const { page, complaints } = await openPage(browser, collector.apiUrl, "?view=distribution");
+    const errors = page.getByRole("list", { name: "Errors, the newest first" });
+    await page.getByText("orders_number_key").first().waitFor();
+    await page.getByRole("combobox", { name: "Severity" }).selectOption("critical");
+    await page.getByText("orders_number_key").first().waitFor({ state: "detached" });
+    await errors.getByText("SIGSEGV").first().waitFor();
+    await page.getByRole("searchbox", { name: /Search message/ }).fill("shutdown temp");
+    await errors.getByText("SIGSEGV").first().waitFor({ state: "detached" });
+    await errors.getByText("shutdown temperature").first().waitFor();
+    await page.getByRole("radio", { name: "last 6 hours" }).check();
+    await page.getByRole("combobox", { name: "Service" }).selectOption("recommender");
+    await errors.getByText("shutdown temperature").first().waitFor();
+    const shared = await openPage(browser, collector.apiUrl, new URL(page.url()).search);
+    await shared.page.getByText("shutdown temperature").first().waitFor();
+    assert.equal(
+      await shared.page.getByRole("list", { name: "Errors, the newest first" }).getByRole("listitem").count(),
+      2,
+    );
+    await page.goBack();
+    await page.getByRole("radio", { name: "last 6 hours", checked: true }).waitFor();
+    assert.equal(await page.getByRole("combobox", { name: "Service" }).inputValue(), "");
+    assert.deepEqual([...complaints, ...shared.complaints], []);
+  });
+});
+
+async function showsText(page: Page, text: string, view: string): Promise<void> {
+  try {
+    await page.getByText(text, { exact: false }).first().waitFor({ state: "visible" });
+  } catch (error) {
+    assert.fail(`${view} does not show "${text}": ${await page.locator("#page").innerText()}\n${String(error)}`);
+  }
+}
