@@ -82,7 +82,7 @@ function attributesOf(event: ErrorEvent): { readonly attributes: OpenAttributes;
 }
 
 function requestAttributes(request: RequestContext): { readonly [key: string]: AttributeValue | undefined } {
-  const { method, route, url = "", statusCode, peer, headers } = request;
+  const { method, route, url = "", statusCode, peer, clientAddress, headers } = request;
   const isFull = /^[a-z][a-z0-9+.-]*:/i.test(url);
   const query = isFull ? -1 : url.indexOf("?");
   return {
@@ -90,6 +90,7 @@ function requestAttributes(request: RequestContext): { readonly [key: string]: A
     "http.route": route,
     "http.response.status_code": statusCode,
     "server.address": peer,
+    "client.address": clientAddress,
     "url.full": isFull ? url : undefined,
     "url.path": isFull ? undefined : url.slice(0, query < 0 ? url.length : query),
     "url.query": query < 0 ? undefined : url.slice(query + 1),

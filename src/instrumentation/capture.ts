@@ -288,7 +288,7 @@ function placeOf(scope: SpanScope | undefined): Partial<RawError> {
     traceId: context?.traceId,
     spanId: context?.spanId,
     requestId: scope?.requestId,
-    request: request && requestContext(request),
+    request: request && requestContext(request, undefined, true),
   };
 }
 

@@ -121,7 +121,12 @@ export function httpStatus(attributes: Attributes): number | undefined {
   return typeof status === "number" && Number.isInteger(status) ? status : undefined;
 }
 
-export function requestContext(attributes: Attributes, durationMillis?: number): RequestContext | undefined {
+/** `isServer`: they are those of a span that serves the request, so its peer is who asked. */
+export function requestContext(
+  attributes: Attributes,
+  durationMillis?: number,
+  isServer = false,
+): RequestContext | undefined {
   const method = text(attributes["http.request.method"], attributes["http.method"]);
   if (method === undefined) return undefined;
   return {
@@ -130,7 +135,9 @@ export function requestContext(attributes: Attributes, durationMillis?: number):
     url: text(attributes["url.full"], attributes["http.url"]) ?? pathAndQuery(attributes),
     statusCode: httpStatus(attributes),
     peer: peerOf(attributes),
-    clientAddress: text(attributes["client.address"], attributes["http.client_ip"]),
+    clientAddress:
+      text(attributes["client.address"], attributes["http.client_ip"]) ??
+      (isServer ? askedFrom(attributes) : undefined),
     headers: headersOf(attributes),
     durationMillis,
   };
@@ -250,7 +257,9 @@ function assemble(error: ReadError, timeUnixMillis: number, span: SpanRecord, ar
     spanId: span.spanId,
     spanName: span.name,
     spanKind: span.kind,
-    request: requestContext(attributes, span.durationMillis) ?? (server && requestContext(server)),
+    request:
+      requestContext(attributes, span.durationMillis, span.kind === "server") ??
+      (server && requestContext(server, undefined, true)),
     details: {},
   };
   return rawError(error, seen, attributes, server, around);
@@ -280,7 +289,7 @@ function fromLog(
     traceId: log.traceId,
     spanId: log.spanId,
     spanKind: eventKind(log.eventName),
-    request: requestContext(attributes) ?? (server && requestContext(server)),
+    request: requestContext(attributes) ?? (server && requestContext(server, undefined, true)),
     details: body === "" || body === message ? {} : { log_message: body },
   };
   const raw = rawError(fromTexts({ timeUnixMillis, type, message, stack }), seen, attributes, server, around);
@@ -424,6 +433,10 @@ function peerOf(attributes: Attributes): string | undefined {
   const address = text(attributes["server.address"], attributes["net.peer.name"]);
   const port = text(attributes["server.port"], attributes["net.peer.port"]);
   return address === undefined || port === undefined ? address : `${address}:${port}`;
+}
+
+function askedFrom(attributes: Attributes): string | undefined {
+  return text(attributes["network.peer.address"], attributes["net.sock.peer.addr"], attributes["net.peer.ip"]);
 }
 
 function headersOf(attributes: Attributes): JsonObject | undefined {

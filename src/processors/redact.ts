@@ -12,6 +12,7 @@ import type {
   Breadcrumb,
   JsonObject,
   JsonValue,
+  PoolState,
   RawCause,
   RawError,
   RedactedError,
@@ -153,7 +154,7 @@ export function redact(raw: RawError, rules: RedactionRules): RedactedError {
       statusCode: request.statusCode,
       peer: value("request", request.peer),
       clientAddress: rules.clientAddresses ? value("request", request.clientAddress) : undefined,
-      headers: bag("request", request.headers),
+      headers: bag("request", rules.clientAddresses ? request.headers : withoutProxies(request.headers)),
       durationMillis: request.durationMillis,
     },
     database: database && {
@@ -167,7 +168,7 @@ export function redact(raw: RawError, rules: RedactionRules): RedactedError {
           : rules.hideInStatement(boundedText(pass, "database", database.query, MAX_MESSAGE_LENGTH)),
       statusCode: value("database", database.statusCode),
       constraint: value("database", database.constraint),
-      pool: database.pool,
+      pool: database.pool && numbersOf(database.pool),
     },
     requestId: value("requestId", raw.requestId),
     sessionId: value("sessionId", raw.sessionId),
@@ -406,8 +407,23 @@ function boundedAttributes(
   );
 }
 
+/** The application may have added anything at all under this name. */
+function numbersOf({ size, idle, waiting }: PoolState): PoolState | undefined {
+  return [size, idle, waiting].every(Number.isFinite) ? { size, idle, waiting } : undefined;
+}
+
+function withoutProxies(headers: JsonObject | undefined): JsonObject | undefined {
+  if (headers === undefined || !PROXY_HEADERS.some((name) => Object.hasOwn(headers, name))) return headers;
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !PROXY_HEADERS.includes(name)));
+}
+
+/** Headers by which proxies say who asked. */
+const PROXY_HEADERS = ["forwarded", "x-forwarded-for", "x-real-ip", "true-client-ip", "cf-connecting-ip"];
 /** Attributes that say who asked, by the conventions of today and before. */
-const CLIENT_ADDRESSES: ReadonlySet<string> = new Set(["client.address", "client.port", "http.client_ip"]);
+const CLIENT_ADDRESSES: ReadonlySet<string> = new Set([
+  ...["client.address", "client.port", "http.client_ip"],
+  ...PROXY_HEADERS.map((name) => `http.request.header.${name}`),
+]);
 /** Of a server's span these are the client's. */
 const PEER_ADDRESSES: ReadonlySet<string> = new Set([
   ...["network.peer.address", "network.peer.port", "net.peer.ip", "net.peer.port"],

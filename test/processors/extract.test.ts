@@ -426,3 +426,14 @@ test("any log record gives at most one error, and one that can be named", () => 
     }),
   );
 });
+
+test("who asked is told by the client's address, else by the peer of a server's span, never by that of a client's", () => {
+  const from = (kind: "server" | "client", attributes: Attributes): string | undefined =>
+    only(ofSpan({ kind, status: "error", attributes: { "http.request.method": "GET", ...attributes } })).request
+      ?.clientAddress;
+  const peer = { "network.peer.address": "10.0.0.7" };
+  assert.equal(from("server", { ...peer, "client.address": "203.0.113.9" }), "203.0.113.9");
+  assert.equal(from("server", peer), "10.0.0.7");
+  assert.equal(from("server", { "net.peer.ip": "10.0.0.8" }), "10.0.0.8");
+  assert.equal(from("client", peer), undefined);
+});

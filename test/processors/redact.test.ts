@@ -225,6 +225,27 @@ test("a URL keeps its host, path and harmless parameters", () => {
   for (const [url, safe] of expected) assert.equal(redactUrl(url, rules), safe);
 });
 
+test("of a pool nothing but its numbers stays", () => {
+  const poolOf = (pool: unknown) => redact(raw({ database: { pool } as RawError["database"] }), rules).database?.pool;
+  const numbers = { size: 1, idle: 0, waiting: 2 };
+  assert.deepEqual(poolOf({ ...numbers, password: "hunter2" }), numbers);
+  for (const bad of ["hunter2", null, [], { ...numbers, size: "hunter2" }, { size: 1 }]) {
+    assert.equal(poolOf(bad) ?? undefined, undefined);
+  }
+});
+
+test("headers by which proxies say who asked go the way of the address", () => {
+  const header = { "x-forwarded-for": "203.0.113.9, 10.0.0.1", accept: "*/*" };
+  const asked = raw({
+    ...{ spanKind: "server", request: { method: "GET", headers: header } },
+    attributes: { "http.request.header.x-forwarded-for": "203.0.113.9", "http.request.header.accept": "*/*" },
+  });
+  const without = redact(asked, rules);
+  assert.doesNotMatch(JSON.stringify(without), /203\.0\.113/);
+  assert.deepEqual({ ...without.request?.headers }, { accept: "*/*" });
+  assert.match(JSON.stringify(redact(asked, compileRedaction({ clientAddresses: true }))), /203\.0\.113\.9, 10/);
+});
+
 test("of breadcrumbs the latest stay, as many as have room, each within limits", () => {
   const crumb = (n: number, data: JsonObject = {}) =>
     ({ timeUnixMillis: n, type: "custom", category: "custom", message: String(n), level: "info", data }) as const;

@@ -154,6 +154,10 @@ test("any mixture of traces gives at most 50 frames with names, and at most ten 
   );
 });
 
+test("a call of Rust that ends before its name has none", () => {
+  assert.deepEqual(names("   0: shop::rust/srv/a.rb::"), ["<anonymous>"]);
+});
+
 test("any text is parsed, the same each time, into at most 50 frames", () => {
   const piece = fc.constantFrom(
     "    at ",

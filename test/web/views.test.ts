@@ -114,7 +114,7 @@ test("every view shows its data, in both themes and on a phone, for eyes, keyboa
 
 async function showsText(page: Page, text: string, view: string): Promise<void> {
   try {
-    await page.getByText(text, { exact: false }).first().waitFor({ state: "visible" });
+    await page.locator("#view").getByText(text).filter({ visible: true }).first().waitFor();
   } catch (error) {
     assert.fail(`${view} does not show "${text}": ${await page.locator("#page").innerText()}\n${String(error)}`);
   }

@@ -1,4 +1,4 @@
-/** A row of small bars. What they say in words is the caller's to give. */
+/** A row of small bars. What they say in words is the caller's to give, or stands beside them already. */
 import type { JSX } from "preact";
 
 export function Sparkline({
@@ -6,7 +6,7 @@ export function Sparkline({
   label,
 }: {
   readonly values: readonly number[];
-  readonly label: string;
+  readonly label?: string;
 }): JSX.Element {
   const highest = Math.max(1, ...values);
   return (
@@ -14,8 +14,7 @@ export function Sparkline({
       class="sparkline"
       viewBox={`0 0 ${values.length * STEP} ${HEIGHT}`}
       preserveAspectRatio="none"
-      role="img"
-      aria-label={label}
+      {...(label === undefined ? { "aria-hidden": true } : { role: "img", "aria-label": label })}
     >
       {values.map((value, index) => {
         const height = value === 0 ? 1 : Math.max(2, (value / highest) * HEIGHT);

@@ -194,7 +194,7 @@ function TopPatterns({ patterns }: { readonly patterns: ErrorsData["error_patter
             <span class="top-pattern-title">
               <Line text={pattern.title} max={120} />
             </span>
-            <Sparkline values={pattern.sparkline} label="" />
+            <Sparkline values={pattern.sparkline} />
             <span class="top-pattern-count">{count(pattern.occurrences)}</span>
             <span class="top-pattern-note faint">
               <Line text={pattern.error_category} max={60} /> · <Ago time={pattern.last_seen} />

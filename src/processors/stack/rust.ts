@@ -109,10 +109,10 @@ function toFrame({ name, path, line, column }: Call): StackFrame {
   const cut = lastSeparator(holder);
   const owner = cut < 0 ? "" : holder.slice(0, cut);
   const module = implementor(owner);
-  const file = path === "" ? NO_FILE : stableFile(path.replaceAll("\\", "/"));
+  const file = path === "" ? NO_NAME : stableFile(path.replaceAll("\\", "/"));
   return {
-    function: holder.slice(cut < 0 ? 0 : cut + 2) + (closure < 0 ? "" : "::{{closure}}"),
-    module: module || NO_FILE,
+    function: holder.slice(cut < 0 ? 0 : cut + 2) + (closure < 0 ? "" : "::{{closure}}") || NO_NAME,
+    module: module || NO_NAME,
     file,
     line,
     column,
@@ -120,7 +120,7 @@ function toFrame({ name, path, line, column }: Call): StackFrame {
   };
 }
 
-const NO_FILE = "<anonymous>";
+const NO_NAME = "<anonymous>";
 const FOREIGN =
   /^\/rustc\/|\/rustlib\/src\/|\/library\/(?:std|core|alloc)\/src\/|\.cargo\/(?:registry|git)\/|\/rust\/deps\/|\/vendor\//;
 
