@@ -12,6 +12,8 @@ import { join } from "node:path";
 import { parseKeyPairsIntoRecord } from "@opentelemetry/core";
 import { createHeldEvents } from "./collector/held-events";
 import { createIngest } from "./collector/ingest";
+import { createKeeper, type Keeper } from "./collector/keeper";
+import { LEVELS } from "./collector/kept-rows";
 import { createMemoryGuard } from "./collector/memory-guard";
 import { type Notifications, openNotifications } from "./collector/notifications";
 import { createStats } from "./collector/stats";
@@ -27,6 +29,7 @@ import { createFrequency } from "./processors/frequency";
 import { createOriginJudge } from "./processors/origin";
 import { redactText } from "./processors/redact";
 import { compileRules } from "./processors/rules";
+import { slowThreshold } from "./processors/slow-request-span-processor";
 import { halve as halveJson } from "./receiver/halve-json";
 import { halve as halveProtobuf } from "./receiver/halve-protobuf";
 import { createOtlpGrpcServer } from "./receiver/otlp-grpc";
@@ -38,7 +41,7 @@ import { createLiveFeed } from "./server/live-feed";
 import { MAX_LIVE_CLIENTS } from "./server/live-socket";
 import type { Readiness } from "./server/routes";
 import { createDuckDbStore, type DuckDbStore } from "./store/duckdb-store";
-import { createLogWriter, createTelemetry, type Telemetry } from "./telemetry";
+import { createLogWriter, createTelemetry, type Telemetry, withFields } from "./telemetry";
 import { VERSION } from "./version";
 
 export interface Collector {
@@ -65,8 +68,16 @@ export function createCollector(config: Config): Collector {
   const { receiver, server, security } = config;
   const rules = compileRules({ ...config.errors, redaction: config.redaction });
   const writer = createLogWriter(config.log);
+  /** There from when all parts are. */
+  let keeper: Keeper | undefined;
   const telemetry = createTelemetry({
-    log: { write: (level, message, fields) => writer.write(level, redactText(message, rules.redaction), fields) },
+    log: {
+      write(level, message, fields) {
+        const safe = redactText(message, rules.redaction);
+        writer.write(level, safe, fields);
+        keeper?.takeOwnLine(level, withFields(safe, fields));
+      },
+    },
   });
   const token = security.token?.reveal();
   const newId = (): string => randomUUID();
@@ -105,6 +116,19 @@ export function createCollector(config: Config): Collector {
   );
   const monotonicMillis = (): number => performance.now();
   const live = createLiveFeed(monotonicMillis);
+  const slow = { slowMillis: config.requests.slowMillis, routes: config.requests.slowRoutes };
+  const kept = createKeeper({
+    keep: (records) => store?.keep(records),
+    live,
+    rules: rules.redaction,
+    slowMillisOf: (method, route) => slowThreshold(slow, method, route),
+    minLevel: LEVELS.find((level) => level.toLowerCase() === config.logs.minLevel),
+    own: { service: COLLECTOR.service, worker: config.service.worker },
+    telemetry,
+    nowMillis: Date.now,
+    monotonicMillis,
+  });
+  keeper = kept;
   const held = createHeldEvents({
     ...{ judge, journal, metrics, telemetry, monotonicMillis },
     onRoot: (event) => notifications?.notifier.counted(event),
@@ -183,18 +207,25 @@ export function createCollector(config: Config): Collector {
       clearInterval(decisions);
       held.decideAll();
     });
-    const seconds = setInterval(stats.tick, 1_000);
-    stopping.push(async () => clearInterval(seconds));
+    const seconds = setInterval(() => {
+      stats.tick();
+      kept.tick();
+    }, 1_000);
+    stopping.push(async () => {
+      clearInterval(seconds);
+      kept.flush();
+    });
     const ingest = createIngest({
       rules,
       frequency,
       extract: { httpClientErrors: config.errors.httpClientErrors, errorLogs: config.errors.errorLogs },
-      slow: { slowMillis: config.requests.slowMillis, routes: config.requests.slowRoutes },
+      slow,
       journal,
       forwarder: forwarding?.forwarder,
       held,
       notifier: notifications?.notifier,
       live,
+      keeper: kept,
       metrics,
       telemetry,
       syncs: config.journal.sync === "always",

@@ -119,6 +119,9 @@ export interface Config {
     readonly memoryBytes: number;
     readonly threads: number;
   };
+  readonly logs: {
+    readonly minLevel: "off" | "trace" | "debug" | "info" | "warn" | "error" | "fatal";
+  };
   readonly errors: {
     readonly localVariables: "off" | "uncaught" | "all" | "novel";
     readonly sourceContextLines: number;

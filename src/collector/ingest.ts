@@ -60,7 +60,8 @@ export interface Ingest {
 }
 
 export function createIngest(options: IngestOptions): Ingest {
-  const { rules, frequency, extract, slow, journal, forwarder, held, notifier, live, keeper, metrics, telemetry } = options;
+  const { rules, frequency, extract, slow, journal, forwarder, held, notifier, live, keeper, metrics, telemetry } =
+    options;
   const { newId, nowMillis } = options;
   const reading = {
     slowMillis: Math.min(slow.slowMillis, ...slow.routes.map((route) => route.slowMillis)),
@@ -124,8 +125,7 @@ export function createIngest(options: IngestOptions): Ingest {
 
   function countBatch(batch: Batch): void {
     for (const sender of batch.senders) metrics.recordSeen(redactResource(sender, rules.redaction));
-    if (batch.signal !== "traces") return keeper.takeLogs(batch);
-    keeper.takeTraces(batch);
+    if (batch.signal !== "traces") return;
     for (const group of batch.requests) {
       const { method, route } = group;
       const safe = { ...group, service: label(group.service), method: label(method), route: label(route) };
@@ -138,6 +138,16 @@ export function createIngest(options: IngestOptions): Ingest {
     for (const { span, resource } of batch.spans) {
       const usage = llmUsage(span.attributes, label(resource.service), span.durationMillis, rules.redaction);
       if (usage !== undefined) metrics.recordLlm(usage);
+    }
+  }
+
+  /** For people who look: a fault in it must not make a sender come again. */
+  function keepBatch(batch: Batch): void {
+    try {
+      if (batch.signal === "traces") keeper.takeTraces(batch);
+      else keeper.takeLogs(batch);
+    } catch (error) {
+      telemetry.internalError("keeper", error);
     }
   }
 
@@ -164,6 +174,7 @@ export function createIngest(options: IngestOptions): Ingest {
       }
       countKept(taken.forwarded);
       countBatch(taken.batch);
+      keepBatch(taken.batch);
       taken.tell();
       for (const { event, failure } of taken.failures) held.add(event, failure);
       return { status: "accepted" };

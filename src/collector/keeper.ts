@@ -105,7 +105,9 @@ export function createKeeper(options: KeeperOptions): Keeper {
         const row = requestRow(received, slowMillisOf, rules, now);
         if (row === undefined) continue;
         // One of 4xx is an object already, and no more than a sample.
-        if (!row.slow && !row.failed && samplesLeft-- <= 0) continue;
+        const isSample = !row.slow && !row.failed;
+        if (isSample && samplesLeft === 0) continue;
+        if (isSample) samplesLeft -= 1;
         addRequest(row);
       }
       over(tooMany);

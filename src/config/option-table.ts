@@ -608,6 +608,15 @@ export const TABLE: Table = {
       about: "Of DuckDB.",
     },
   },
+  logs: {
+    minLevel: {
+      ...oneOf("off", "trace", "debug", "info", "warn", "error", "fatal"),
+      key: "logs.min_level",
+      env: "SEISMO_LOGS_MIN_LEVEL",
+      fallback: "info",
+      about: "A collector keeps and shows log records of this level and above, 200 a second at most; `off`: none.",
+    },
+  },
   errors: {
     localVariables: {
       ...oneOf("off", "uncaught", "all", "novel"),

@@ -95,6 +95,7 @@ test("healthy requests are counted by their labels and become no objects, with s
       },
     ],
     spans: [],
+    samples: [],
   });
 });
 

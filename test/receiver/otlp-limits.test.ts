@@ -83,9 +83,15 @@ for (const [what, field] of MALFORMED_PROTOBUF) {
 }
 
 test("an empty protobuf body is an empty request", () => {
-  const nothing = { senders: [], spanCount: 0, requests: [], spans: [] };
+  const nothing = { senders: [], spanCount: 0, requests: [], spans: [], samples: [] };
   assert.deepStrictEqual(readTracesProtobuf(new Uint8Array(), OPTIONS), nothing);
-  assert.deepStrictEqual(readLogsProtobuf(new Uint8Array(), LOG_OPTIONS), { senders: [], logCount: 0, logs: [], lineCount: 0, lines: [] });
+  assert.deepStrictEqual(readLogsProtobuf(new Uint8Array(), LOG_OPTIONS), {
+    senders: [],
+    logCount: 0,
+    logs: [],
+    lineCount: 0,
+    lines: [],
+  });
 });
 
 test("negative enum numbers of ten bytes are read as what nobody knows", () => {
