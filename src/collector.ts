@@ -12,8 +12,7 @@ import { join } from "node:path";
 import { parseKeyPairsIntoRecord } from "@opentelemetry/core";
 import { createHeldEvents } from "./collector/held-events";
 import { createIngest } from "./collector/ingest";
-import { createKeeper, type Keeper } from "./collector/keeper";
-import { LEVELS } from "./collector/kept-rows";
+import { createRecordKeeper, type RecordKeeper } from "./collector/kept-records";
 import { createMemoryGuard } from "./collector/memory-guard";
 import { type Notifications, openNotifications } from "./collector/notifications";
 import { createStats } from "./collector/stats";
@@ -29,7 +28,6 @@ import { createFrequency } from "./processors/frequency";
 import { createOriginJudge } from "./processors/origin";
 import { redactText } from "./processors/redact";
 import { compileRules } from "./processors/rules";
-import { slowThreshold } from "./processors/slow-request-span-processor";
 import { halve as halveJson } from "./receiver/halve-json";
 import { halve as halveProtobuf } from "./receiver/halve-protobuf";
 import { createOtlpGrpcServer } from "./receiver/otlp-grpc";
@@ -68,14 +66,13 @@ export function createCollector(config: Config): Collector {
   const { receiver, server, security } = config;
   const rules = compileRules({ ...config.errors, redaction: config.redaction });
   const writer = createLogWriter(config.log);
-  /** There from when all parts are. */
-  let keeper: Keeper | undefined;
+  let keepOwnLine: RecordKeeper["ownLine"] = () => {};
   const telemetry = createTelemetry({
     log: {
       write(level, message, fields) {
         const safe = redactText(message, rules.redaction);
         writer.write(level, safe, fields);
-        keeper?.takeOwnLine(level, withFields(safe, fields));
+        keepOwnLine(level, withFields(safe, fields));
       },
     },
   });
@@ -116,19 +113,18 @@ export function createCollector(config: Config): Collector {
   );
   const monotonicMillis = (): number => performance.now();
   const live = createLiveFeed(monotonicMillis);
-  const slow = { slowMillis: config.requests.slowMillis, routes: config.requests.slowRoutes };
-  const kept = createKeeper({
-    keep: (records) => store?.keep(records),
+  const keeper = createRecordKeeper({
+    store,
     live,
-    rules: rules.redaction,
-    slowMillisOf: (method, route) => slowThreshold(slow, method, route),
-    minLevel: LEVELS.find((level) => level.toLowerCase() === config.logs.minLevel),
-    own: { service: COLLECTOR.service, worker: config.service.worker },
+    slow: { slowMillis: config.requests.slowMillis, routes: config.requests.slowRoutes },
+    minSeverity: SEVERITY_NUMBERS[config.logs.minLevel],
+    redaction: rules.redaction,
+    self: { service: COLLECTOR.service, worker: config.service.worker },
     telemetry,
     nowMillis: Date.now,
     monotonicMillis,
   });
-  keeper = kept;
+  keepOwnLine = keeper.ownLine;
   const held = createHeldEvents({
     ...{ judge, journal, metrics, telemetry, monotonicMillis },
     onRoot: (event) => notifications?.notifier.counted(event),
@@ -209,23 +205,23 @@ export function createCollector(config: Config): Collector {
     });
     const seconds = setInterval(() => {
       stats.tick();
-      kept.tick();
+      keeper.tick();
     }, 1_000);
     stopping.push(async () => {
       clearInterval(seconds);
-      kept.flush();
+      keeper.flush();
     });
     const ingest = createIngest({
       rules,
       frequency,
       extract: { httpClientErrors: config.errors.httpClientErrors, errorLogs: config.errors.errorLogs },
-      slow,
+      slow: { slowMillis: config.requests.slowMillis, routes: config.requests.slowRoutes },
       journal,
       forwarder: forwarding?.forwarder,
       held,
       notifier: notifications?.notifier,
       live,
-      keeper: kept,
+      keeper,
       metrics,
       telemetry,
       syncs: config.journal.sync === "always",
@@ -314,6 +310,11 @@ export function createCollector(config: Config): Collector {
 const COLLECTOR: Pick<Resource, "service" | "serviceVersion"> = {
   service: "seismo-collector",
   serviceVersion: VERSION,
+};
+/** The first of each level in OpenTelemetry's log data model. */
+const SEVERITY_NUMBERS: { readonly [level in Config["logs"]["minLevel"]]: number } = {
+  ...{ trace: 1, debug: 5, info: 9, warn: 13, error: 17, fatal: 21 },
+  off: Number.MAX_SAFE_INTEGER,
 };
 /** Nobody is told of an older error after a restart. */
 const MAX_NEWS_MILLIS = 86_400_000;

@@ -63,6 +63,10 @@ export interface Config {
     readonly allowedHosts: readonly string[];
     readonly allowedOrigins: readonly string[];
   };
+  readonly logs: {
+    /** Of the log records that are kept and shown. */
+    readonly minLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "off";
+  };
   readonly page: {
     readonly theme: "system" | "dark" | "light";
     /** Sounds of the user's own; undefined: none. */
@@ -118,9 +122,6 @@ export interface Config {
     readonly maxBytes: number;
     readonly memoryBytes: number;
     readonly threads: number;
-  };
-  readonly logs: {
-    readonly minLevel: "off" | "trace" | "debug" | "info" | "warn" | "error" | "fatal";
   };
   readonly errors: {
     readonly localVariables: "off" | "uncaught" | "all" | "novel";

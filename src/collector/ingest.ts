@@ -29,7 +29,7 @@ import type { LiveFeed } from "../server/live-feed";
 import type { ReportOutcome } from "../server/report-routes";
 import type { DropReason, Signal, Telemetry } from "../telemetry";
 import type { HeldEvents } from "./held-events";
-import type { Keeper } from "./keeper";
+import type { RecordKeeper } from "./kept-records";
 
 export interface IngestOptions {
   readonly rules: Rules;
@@ -40,10 +40,10 @@ export interface IngestOptions {
   /** Undefined: nothing is passed on. */
   readonly forwarder: Forwarder | undefined;
   readonly held: HeldEvents;
+  readonly keeper: RecordKeeper;
   /** Undefined: nobody is told. */
   readonly notifier: Notifier | undefined;
   readonly live: LiveFeed;
-  readonly keeper: Keeper;
   readonly metrics: Metrics;
   readonly telemetry: Telemetry;
   /** The answer waits for the disk. Else the journal is synced once a second. */
@@ -60,13 +60,13 @@ export interface Ingest {
 }
 
 export function createIngest(options: IngestOptions): Ingest {
-  const { rules, frequency, extract, slow, journal, forwarder, held, notifier, live, keeper, metrics, telemetry } =
-    options;
+  const { rules, frequency, extract, slow, journal, forwarder, held, notifier, live, metrics, telemetry } = options;
   const { newId, nowMillis } = options;
   const reading = {
     slowMillis: Math.min(slow.slowMillis, ...slow.routes.map((route) => route.slowMillis)),
     errorLogs: extract.errorLogs ?? false,
   };
+  const { keeper } = options;
   const inTurn = createTurns();
   const label = (text: string): string => redactLabel(text, rules.redaction);
 
@@ -125,13 +125,11 @@ export function createIngest(options: IngestOptions): Ingest {
 
   function countBatch(batch: Batch): void {
     for (const sender of batch.senders) metrics.recordSeen(redactResource(sender, rules.redaction));
-    if (batch.signal !== "traces") return;
+    if (batch.signal === "logs") return;
     for (const group of batch.requests) {
       const { method, route } = group;
-      const safe = { ...group, service: label(group.service), method: label(method), route: label(route) };
-      const slowMillis = slowThreshold(slow, method, route);
-      metrics.recordRequests(safe, slowMillis);
-      keeper.countRequests(safe, slowMillis);
+      const safe = { service: label(group.service), method: label(method), route: label(route) };
+      metrics.recordRequests({ ...group, ...safe }, slowThreshold(slow, method, route));
       telemetry.received("requests", group.durationsMillis.length);
       telemetry.kept("requests", group.durationsMillis.length);
     }
@@ -144,8 +142,8 @@ export function createIngest(options: IngestOptions): Ingest {
   /** For people who look: a fault in it must not make a sender come again. */
   function keepBatch(batch: Batch): void {
     try {
-      if (batch.signal === "traces") keeper.takeTraces(batch);
-      else keeper.takeLogs(batch);
+      if (batch.signal === "logs") keeper.logs(batch);
+      else keeper.traces(batch);
     } catch (error) {
       telemetry.internalError("keeper", error);
     }
@@ -155,7 +153,7 @@ export function createIngest(options: IngestOptions): Ingest {
     async acceptOtlp(request) {
       if (options.isMemoryTight()) return { status: "unavailable", retryAfterMillis: RETRY_MILLIS, message: NO_MEMORY };
       const taken = await inTurn(async () => {
-        const batch = read(request, { ...reading, ...keeper.readOptions() });
+        const batch = read(request, { ...reading, ...keeper.limits() });
         if (batch instanceof MalformedOtlpError) return batch;
         const found = await findFailures(batch);
         const itemCount = batch.signal === "traces" ? batch.spanCount : batch.logCount;

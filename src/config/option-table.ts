@@ -310,6 +310,15 @@ export const TABLE: Table = {
       about: "Pages of other origins that may send reports, such as `https://shop.example`.",
     },
   },
+  logs: {
+    minLevel: {
+      ...oneOf("trace", "debug", "info", "warn", "error", "fatal", "off"),
+      key: "logs.min_level",
+      env: "SEISMO_LOGS_MIN_LEVEL",
+      fallback: "info",
+      about: "Log records of this level and above are kept and shown by a collector, at most 200 a second.",
+    },
+  },
   page: {
     theme: {
       ...oneOf("system", "dark", "light"),
@@ -606,15 +615,6 @@ export const TABLE: Table = {
       env: "SEISMO_STORE_THREADS",
       fallback: 2,
       about: "Of DuckDB.",
-    },
-  },
-  logs: {
-    minLevel: {
-      ...oneOf("off", "trace", "debug", "info", "warn", "error", "fatal"),
-      key: "logs.min_level",
-      env: "SEISMO_LOGS_MIN_LEVEL",
-      fallback: "info",
-      about: "A collector keeps and shows log records of this level and above, 200 a second at most; `off`: none.",
     },
   },
   errors: {

@@ -32,6 +32,8 @@ export async function openDatabase(
 ): Promise<Database> {
   const { path } = options;
   const duckdb = loadDuckDb();
+  // What DuckDB makes (file, log, temporary files) is for its owner alone, as the journal is.
+  process.umask(0o077);
   checkPath(path);
   if (setAside) moveAside(path, note, "cannot be read");
   // A write-ahead log that cannot be read costs what is in it, which the journal has as well; the file may be whole.

@@ -25,15 +25,13 @@ export async function groupRows(
     keptMillis,
   });
   const people = await countPeople(statements, fingerprints, filter, Math.max(fromMillis, sinceMillis));
-  const latest = await latestErrors(
-    statements,
-    counts.map(({ latest_seq }) => numberOf(latest_seq)),
-  );
+  const latestOf = latestByGroup(counts);
+  const latest = await latestErrors(statements, [...latestOf.values()]);
   const [titles, firstSeen] = [await titlesAfter(statements, latest), await firstSeenOf(statements, fingerprints)];
   const rowsOf = new Map<string, Row[]>(fingerprints.map((fingerprint) => [fingerprint, []]));
   for (const row of counts) rowsOf.get(textOf(row["fingerprint"]))?.push(row);
   return [...rowsOf].flatMap(([fingerprint, rows]) => {
-    const last = rows.map(({ latest_seq }) => latest.get(numberOf(latest_seq))).reduce(later, undefined);
+    const last = latest.get(latestOf.get(fingerprint) ?? 0);
     if (last === undefined) return [];
     const inRange = rows.filter(({ interval }) => numberOf(interval) >= 0);
     const sum = (column: string, of: readonly Row[] = rows): number =>
@@ -95,7 +93,7 @@ async function countByInterval(
   const after = (hours: number): string => `count(*) FILTER (WHERE time >= ${bind(nowMillis - hours * HOUR_MILLIS)})`;
   return statements.ask(
     `SELECT s.fingerprint, c.interval, sum(c.count) AS count, sum(c.last_1h) AS last_1h, sum(c.last_6h) AS last_6h,
-       sum(c.last_24h) AS last_24h, sum(c.last_7d) AS last_7d, arg_max(c.latest_seq, c.latest) AS latest_seq, list(DISTINCT s.severity) AS severities
+       sum(c.last_24h) AS last_24h, sum(c.last_7d) AS last_7d, max(c.latest) AS latest, arg_max(c.latest_seq, c.latest) AS latest_seq, list(DISTINCT s.severity) AS severities
      FROM (
        SELECT series, CASE WHEN time < ${from} THEN -1 ELSE least((time - ${begin}) // ${width}, ${INTERVALS - 1}) END AS interval,
          count(*) AS count, ${after(1)} AS last_1h, ${after(6)} AS last_6h, ${after(24)} AS last_24h, ${after(168)} AS last_7d,
@@ -145,14 +143,20 @@ async function countPeople(
   );
 }
 
+/** The number of each group's latest error: a few, so that looking them up passes over most of the table. */
+function latestByGroup(counts: readonly Row[]): ReadonlyMap<string, number> {
+  const latest = new Map<string, Row>();
+  for (const row of counts) {
+    const fingerprint = textOf(row["fingerprint"]);
+    const known = latest.get(fingerprint);
+    if (known === undefined || numberOf(row["latest"]) > numberOf(known["latest"])) latest.set(fingerprint, row);
+  }
+  return new Map([...latest].map(([fingerprint, row]) => [fingerprint, numberOf(row["latest_seq"])]));
+}
+
 async function latestErrors(statements: Statements, seqs: readonly number[]): Promise<ReadonlyMap<number, Row>> {
   const rows = await statements.ask(selectErrors("WHERE seq IN (SELECT unnest($1)::BIGINT)"), [seqs.map(String)]);
   return new Map(rows.map((row) => [numberOf(row["seq"]), row]));
-}
-
-function later(one: Row | undefined, other: Row | undefined): Row | undefined {
-  if (one === undefined || other === undefined) return one ?? other;
-  return numberOf(one["time"]) > numberOf(other["time"]) ? one : other;
 }
 
 async function firstSeenOf(

@@ -84,6 +84,7 @@ test("healthy requests are counted by their labels and become no objects, with s
   assert.deepStrictEqual(batch, {
     senders: [{ service: "shop", serviceVersion: "4.2.0", environment: "production", worker: "w3" }],
     spanCount: 5,
+    samples: [],
     requests: [
       {
         ...{ service: "shop", method: "GET", route: "/items/:id", statusCode: 200 },
@@ -95,7 +96,6 @@ test("healthy requests are counted by their labels and become no objects, with s
       },
     ],
     spans: [],
-    samples: [],
   });
 });
 

@@ -6,6 +6,7 @@ import {
   appendFileSync,
   chmodSync,
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -180,6 +181,30 @@ test("a store does not keep whoever started it from ending", async () => {
     createDuckDbStore({ path: ${JSON.stringify(join(folder, "seismo.duckdb"))}, journalPath: "none", retentionMillis: 1e9,
       maxBytes: 1e9, memoryLimitBytes: 1e8, threads: 1, telemetry: createTelemetry() }).start();`;
   assert.equal(execFileSync(process.execPath, ["-e", script], { timeout: 60_000, encoding: "utf8" }), "");
+});
+
+test("without DuckDB it says how to install it, and tries no more", () => {
+  const folder = freshFolder();
+  cpSync("build/src", join(folder, "src"), { recursive: true }); // where no package is found
+  const script = `
+    const { createDuckDbStore } = require("./src/store/duckdb-store.js");
+    const { createTelemetry } = require("./src/telemetry.js");
+    const store = createDuckDbStore({ path: "seismo.duckdb", journalPath: "none", retentionMillis: 1e9,
+      maxBytes: 1e9, memoryLimitBytes: 1e8, threads: 1, telemetry: createTelemetry() });
+    process.on("exit", () => console.log(store.stats().starts, store.status().message));
+    store.start();
+    const timer = setInterval(() => store.status().status === "unavailable" && clearInterval(timer), 20);`;
+  const said = execFileSync(process.execPath, ["-e", script], { cwd: folder, timeout: 60_000, encoding: "utf8" });
+  assert.match(said, /^1 .*@duckdb\/node-api cannot be loaded .*npm install @duckdb\/node-api@\S+ installs it/);
+  assert.ok(!existsSync(join(folder, "seismo.duckdb")));
+});
+
+test("the file and its log are for their owner alone", async (context) => {
+  const { write, folder } = openDuckDbStore(context);
+  await write(event());
+  for (const file of ["seismo.duckdb", "seismo.duckdb.wal"]) {
+    assert.equal(statSync(join(folder, file)).mode & 0o777, 0o600, file);
+  }
 });
 
 test("a disk that is full is told, waited for, and costs nothing that is in the journal", async (context) => {

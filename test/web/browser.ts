@@ -27,9 +27,14 @@ export async function startBrowser(context: TestContext): Promise<Browser | unde
     cannotRunHere(context, `${CHROMIUM} is missing: apt-get install chromium`);
     return undefined;
   }
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+  const browser = await launchBrowser();
   context.after(() => browser.close());
   return browser;
+}
+
+/** Whoever starts it ends it. */
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
 }
 
 export interface OpenPage {

@@ -37,8 +37,10 @@ export function Chart({ data, height, options, label }: ChartProps): JSX.Element
     });
     observer.observe(element);
     const stop = theme.subscribe(() => {
-      // The new colours are there only after the page has taken the theme.
-      requestAnimationFrame(() => made.redraw(false, true));
+      // The new colours are there only after the page has taken the theme; they are kept with the paths.
+      requestAnimationFrame(() => {
+        if (plot.current === made) made.redraw(true, true);
+      });
     });
     return () => {
       stop();

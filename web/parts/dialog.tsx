@@ -14,11 +14,14 @@ export function Dialog({ title, onClose, children, ...rest }: DialogProps): JSX.
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
+    const element = dialog.current;
     const before = document.activeElement;
-    dialog.current?.showModal();
+    element?.showModal();
     // Who listens hears first what this is.
     document.getElementById(id)?.focus();
     return () => {
+      // Until it is closed, nothing outside can have the focus.
+      element?.close();
       if (before instanceof HTMLElement) before.focus();
     };
   }, []);
@@ -37,14 +40,14 @@ export function Dialog({ title, onClose, children, ...rest }: DialogProps): JSX.
       }}
     >
       <div class="dialog-inside">
-        <header class="dialog-head">
+        <div class="dialog-head">
           <h2 id={id} tabIndex={-1}>
             {title}
           </h2>
           <button type="button" class="icon-button" aria-label="Close" title="Close" onClick={onClose}>
             <Icon name="close" />
           </button>
-        </header>
+        </div>
         {children}
       </div>
     </dialog>

@@ -10,6 +10,7 @@ export function Sparkline({
 }): JSX.Element {
   const highest = Math.max(1, ...values);
   return (
+    // biome-ignore lint/a11y/noSvgWithoutTitle: it has a label, or is hidden
     <svg
       class="sparkline"
       viewBox={`0 0 ${values.length * STEP} ${HEIGHT}`}

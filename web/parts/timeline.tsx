@@ -14,7 +14,7 @@ export interface TimelineProps {
 }
 
 export function Timeline({ points, title, height = 190 }: TimelineProps): JSX.Element {
-  const data = useMemo(() => stacked(points), [points]);
+  const data = useMemo(() => stacked(merged(points, MAX_BARS)), [points]);
   return (
     <figure class="timeline">
       <Chart data={data} height={height} options={chartOptions} label={inWords(title, points)} />
@@ -36,14 +36,25 @@ export function Timeline({ points, title, height = 190 }: TimelineProps): JSX.El
 
 const LEGEND = ["critical", "warning", "info"] as const;
 const MAX_TABLE_ROWS = 24;
+/** More would be thinner than what a screen shows. */
+const MAX_BARS = 400;
+
+/** At most so many: as many neighbours as it takes become one. */
+function merged(points: readonly TimelinePoint[], most: number): readonly TimelinePoint[] {
+  const step = Math.ceil(points.length / most);
+  if (step <= 1) return points;
+  const result: TimelinePoint[] = [];
+  for (let begin = 0; begin < points.length; begin += step) {
+    const part = points.slice(begin, begin + step);
+    const sum = (key: "total" | (typeof LEGEND)[number]): number => part.reduce((all, point) => all + point[key], 0);
+    const time = part[0]?.time ?? "";
+    result.push({ time, total: sum("total"), critical: sum("critical"), warning: sum("warning"), info: sum("info") });
+  }
+  return result;
+}
 
 function PointTable({ points, title }: TimelineProps): JSX.Element {
-  const step = Math.ceil(points.length / MAX_TABLE_ROWS);
-  const rows = points.flatMap((point, index) =>
-    index % step === 0 ? [{ point, part: points.slice(index, index + step) }] : [],
-  );
-  const sum = (part: readonly TimelinePoint[], key: "total" | (typeof LEGEND)[number]): string =>
-    count(part.reduce((total, point) => total + point[key], 0));
+  const rows = merged(points, MAX_TABLE_ROWS);
   return (
     <table class="data">
       <caption class="unseen">{title}</caption>
@@ -61,13 +72,13 @@ function PointTable({ points, title }: TimelineProps): JSX.Element {
         </tr>
       </thead>
       <tbody>
-        {rows.map(({ point, part }) => (
+        {rows.map((point) => (
           <tr key={point.time}>
             <th scope="row">{full(point.time)}</th>
-            <td class="number">{sum(part, "total")}</td>
+            <td class="number">{count(point.total)}</td>
             {LEGEND.map((severity) => (
               <td key={severity} class="number">
-                {sum(part, severity)}
+                {count(point[severity])}
               </td>
             ))}
           </tr>

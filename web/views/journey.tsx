@@ -168,9 +168,11 @@ function StepText({ step }: { readonly step: JourneyStep }): JSX.Element {
         <Link to={{ ...place.value, error: step.id }}>
           <SeverityMark severity={step.severity} /> <Line text={step.title} max={160} />
           {step.origin === "echo" && <span class="tag">echo</span>}
-          <span class="under faint">
-            <Line text={step.message} max={200} />
-          </span>
+          {!step.title.includes(step.message) && (
+            <span class="under faint">
+              <Line text={step.message} max={200} />
+            </span>
+          )}
         </Link>
       );
     case "request":
