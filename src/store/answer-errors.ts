@@ -3,6 +3,7 @@ import type { Counts, ErrorsData, ErrorsQuery, ErrorsSummary, HardwareData, Mach
 import { createConditions, errorCondition } from "./conditions";
 import { isoTime, newestErrors, numberOf, numberOrNull, textOf, textOrNull } from "./error-rows";
 import { groupRows } from "./group-rows";
+import { peopleOfAll } from "./people";
 import type { Row, Statements } from "./statements";
 import { spanOf, timeline } from "./timeline";
 
@@ -12,6 +13,8 @@ export async function answerErrors(statements: Statements, query: ErrorsQuery, n
   const zeroMillis = await countedSince(statements);
   const sinceMillis = Math.max(fromMillis, zeroMillis ?? 0);
   const counted = await countAll(statements, query, sinceMillis, nowMillis);
+  const asked = { filter: query, timeRange, nowMillis, sinceMillis };
+  const people = await peopleOfAll(statements, asked, counted.total);
   const page = await newestErrors(statements, query, { fromMillis, limit, cursor });
   const patterns = counted.by("fingerprint").slice(0, MAX_NAMES);
   const groups = await groupRows(statements, patterns.map(nameOf), query, timeRange, nowMillis, { sinceMillis });
@@ -20,7 +23,8 @@ export async function answerErrors(statements: Statements, query: ErrorsQuery, n
     counted_since: zeroMillis === undefined ? null : isoTime(zeroMillis),
     summary: {
       ...counted.summary,
-      ...(await countPeople(statements, query, sinceMillis)),
+      affected_sessions: people.sessions,
+      affected_users: people.users,
       previous_total_errors: await countBefore(statements, query, nowMillis, zeroMillis),
       time_range_hours: timeRange,
     },
@@ -148,20 +152,6 @@ async function countAll(
 /** As GROUPING_ID tells it: a bit for each name that the rows of a set are not grouped by, the first name the highest. */
 function groupingId(name: string | undefined): number {
   return NAMED.reduce((id, each, at) => (each === name ? id : id + 2 ** (NAMED.length - 1 - at)), 0);
-}
-
-async function countPeople(
-  statements: Statements,
-  query: ErrorsQuery,
-  sinceMillis: number,
-): Promise<Pick<ErrorsSummary, "affected_sessions" | "affected_users">> {
-  const { bind, values } = createConditions();
-  const [row] = await statements.ask(
-    `SELECT count(DISTINCT session_id) AS sessions, count(DISTINCT user_id) AS users FROM errors
-     WHERE time >= ${bind(sinceMillis)} AND NOT is_echo AND ${errorCondition(query, bind)}`,
-    values,
-  );
-  return { affected_sessions: numberOf(row?.["sessions"]), affected_users: numberOf(row?.["users"]) };
 }
 
 /** Roots of the range before this one. */

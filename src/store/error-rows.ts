@@ -19,15 +19,26 @@ export async function newestErrors(
   const conditions = createConditions();
   const { bind } = conditions;
   const wanted = [`time >= ${bind(page.fromMillis)}`, errorCondition(filter, bind), page.only ?? "true"];
-  const { rows, nextCursor } = await newestFirst(statements, selectErrors, wanted, conditions, page);
-  return { rows: rows.map(toErrorRow), nextCursor };
+  // First which ones, then all of them: in one step DuckDB sorts whole rows.
+  const select = (which: string): string => `SELECT time, seq FROM errors ${which}`;
+  const { rows, nextCursor } = await newestFirst(statements, select, wanted, conditions, page);
+  const errors = await errorsBySeq(
+    statements,
+    rows.map(({ seq }) => numberOf(seq)),
+  );
+  return { rows: errors.map(toErrorRow), nextCursor };
 }
 
-/** `which`: from WHERE to LIMIT, over the columns of `errors`. The newest first. */
-export function selectErrors(which: string): string {
-  return `SELECT e.* REPLACE (left(e.message, ${MAX_MESSAGE_CHARS}) AS message), s.* EXCLUDE id
-    FROM (SELECT * EXCLUDE line FROM errors ${which}) e JOIN series s ON s.id = e.series
-    ORDER BY e.time DESC, e.seq DESC`;
+/** With what they share with others, the newest first. */
+export async function errorsBySeq(statements: Statements, seqs: readonly number[]): Promise<readonly Row[]> {
+  if (seqs.length === 0) return [];
+  return statements.ask(
+    `SELECT e.* REPLACE (left(e.message, ${MAX_MESSAGE_CHARS}) AS message), s.* EXCLUDE id
+     FROM (SELECT * EXCLUDE line FROM errors
+       WHERE seq BETWEEN $1 AND $2 AND seq IN (SELECT unnest($3)::BIGINT)) e JOIN series s ON s.id = e.series
+     ORDER BY e.time DESC, e.seq DESC`,
+    [Math.min(...seqs), Math.max(...seqs), seqs.map(String)],
+  );
 }
 
 const MAX_MESSAGE_CHARS = 1_000;

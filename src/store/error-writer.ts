@@ -105,7 +105,8 @@ export async function createErrorWriter(statements: Statements, options: ErrorWr
       lastSeq += 1;
       const { series: names } = error;
       const row = toRow(error, time, lastSeq, series.idOf(toSeriesRow(names)), echoes);
-      for (const [at, value] of row.entries()) columns[at]?.push(value);
+      // By number: entries() of each row was measured to take longer than writing it.
+      for (let at = 0; at < row.length; at++) columns[at]?.push(row[at] ?? null);
     }
     await series.write();
     await statements.append("errors", columns);

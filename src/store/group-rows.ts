@@ -1,7 +1,9 @@
 /** Groups of errors: what the rows of one fingerprint say together. Roots only. */
+import type { Severity } from "../event";
 import type { ErrorFilter, GroupRow, TimeRange } from "./answers";
 import { createConditions, errorCondition } from "./conditions";
-import { isoTime, numberOf, numberOrNull, selectErrors, severityOf, textOf, textOrNull } from "./error-rows";
+import { errorsBySeq, isoTime, numberOf, numberOrNull, textOf, textOrNull } from "./error-rows";
+import { peopleOfGroups } from "./people";
 import type { Row, Statements } from "./statements";
 import { HOUR_MILLIS, spanOf } from "./timeline";
 
@@ -24,14 +26,16 @@ export async function groupRows(
     sinceMillis,
     keptMillis,
   });
-  const people = await countPeople(statements, fingerprints, filter, Math.max(fromMillis, sinceMillis));
-  const latestOf = latestByGroup(counts);
-  const latest = await latestErrors(statements, [...latestOf.values()]);
+  const people = await peopleOfGroups(statements, fingerprints, { filter, timeRange, nowMillis, sinceMillis });
+  const latest = await latestErrors(
+    statements,
+    counts.map(({ latest_seq }) => numberOf(latest_seq)),
+  );
   const [titles, firstSeen] = [await titlesAfter(statements, latest), await firstSeenOf(statements, fingerprints)];
   const rowsOf = new Map<string, Row[]>(fingerprints.map((fingerprint) => [fingerprint, []]));
   for (const row of counts) rowsOf.get(textOf(row["fingerprint"]))?.push(row);
   return [...rowsOf].flatMap(([fingerprint, rows]) => {
-    const last = latest.get(latestOf.get(fingerprint) ?? 0);
+    const last = rows.map(({ latest_seq }) => latest.get(numberOf(latest_seq))).reduce(later, undefined);
     if (last === undefined) return [];
     const inRange = rows.filter(({ interval }) => numberOf(interval) >= 0);
     const sum = (column: string, of: readonly Row[] = rows): number =>
@@ -39,7 +43,7 @@ export async function groupRows(
     const lastHour = sum("last_1h");
     const known = people.get(fingerprint);
     const seen = Math.min(firstSeen.get(fingerprint) ?? Infinity, numberOf(last["time"]));
-    const severities = inRange.flatMap((row) => (Array.isArray(row["severities"]) ? row["severities"] : []));
+    const gravity = Math.max(0, ...inRange.map((row) => numberOf(row["gravity"])));
     return [
       {
         fingerprint,
@@ -48,7 +52,7 @@ export async function groupRows(
         message: textOf(last["message"]),
         error_category: textOf(last["category"]),
         group: textOf(last["group"]),
-        severity: severityOf(["critical", "warning"].find((severity) => severities.includes(severity)) ?? "info"),
+        severity: SEVERITIES[gravity] ?? "info",
         occurrences: sum("count", inRange),
         last_1h: lastHour,
         last_6h: sum("last_6h"),
@@ -72,9 +76,9 @@ export async function groupRows(
   });
 }
 
+const SEVERITIES: readonly Severity[] = ["info", "warning", "critical"];
 /** Of a sparkline. */
 const INTERVALS = 24;
-const MAX_SERVICES = 50;
 
 /** One row for each group and interval; the interval is -1 for what came before the range. */
 async function countByInterval(
@@ -92,71 +96,26 @@ async function countByInterval(
   const width = bind((timeRange * HOUR_MILLIS) / INTERVALS);
   const after = (hours: number): string => `count(*) FILTER (WHERE time >= ${bind(nowMillis - hours * HOUR_MILLIS)})`;
   return statements.ask(
-    `SELECT s.fingerprint, c.interval, sum(c.count) AS count, sum(c.last_1h) AS last_1h, sum(c.last_6h) AS last_6h,
-       sum(c.last_24h) AS last_24h, sum(c.last_7d) AS last_7d, max(c.latest) AS latest, arg_max(c.latest_seq, c.latest) AS latest_seq, list(DISTINCT s.severity) AS severities
-     FROM (
-       SELECT series, CASE WHEN time < ${from} THEN -1 ELSE least((time - ${begin}) // ${width}, ${INTERVALS - 1}) END AS interval,
-         count(*) AS count, ${after(1)} AS last_1h, ${after(6)} AS last_6h, ${after(24)} AS last_24h, ${after(168)} AS last_7d,
-         max(time) AS latest, arg_max(seq, time) AS latest_seq
-       FROM errors
-       WHERE time >= ${bind(Math.min(fromMillis, keptMillis))} AND NOT is_echo
-         AND series IN (SELECT id FROM series WHERE fingerprint IN (SELECT unnest(${bind(fingerprints)})))
-         AND ${errorCondition(filter, bind)}
-       GROUP BY ALL) c
-     JOIN series s ON s.id = c.series GROUP BY ALL`,
+    `SELECT s.fingerprint,
+       CASE WHEN time < ${from} THEN -1 ELSE least((time - ${begin}) // ${width}, ${INTERVALS - 1}) END AS interval,
+       count(*) AS count, ${after(1)} AS last_1h, ${after(6)} AS last_6h, ${after(24)} AS last_24h,
+       ${after(168)} AS last_7d, arg_max(seq, time) AS latest_seq,
+       max(CASE s.severity WHEN 'critical' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END) AS gravity
+     FROM (SELECT time, seq, series FROM errors
+       WHERE time >= ${bind(Math.min(fromMillis, keptMillis))} AND NOT is_echo AND ${errorCondition(filter, bind)}) e
+     JOIN series s ON s.id = e.series WHERE s.fingerprint IN (SELECT unnest(${bind(fingerprints)})) GROUP BY ALL`,
     values,
   );
-}
-
-interface People {
-  readonly services: readonly string[];
-  readonly workers: number;
-  readonly users: number;
-  readonly sessions: number;
-}
-
-async function countPeople(
-  statements: Statements,
-  fingerprints: readonly string[],
-  filter: ErrorFilter,
-  fromMillis: number,
-): Promise<ReadonlyMap<string, People>> {
-  const { bind, values } = createConditions();
-  const rows = await statements.ask(
-    `SELECT s.fingerprint, list_sort(list(DISTINCT s.service))[:${MAX_SERVICES}] AS services,
-       count(DISTINCT s.worker) AS workers, count(DISTINCT e.user_id) AS users, count(DISTINCT e.session_id) AS sessions
-     FROM (SELECT * FROM errors WHERE time >= ${bind(fromMillis)} AND NOT is_echo AND ${errorCondition(filter, bind)}) e
-     JOIN series s ON s.id = e.series
-     WHERE s.fingerprint IN (SELECT unnest(${bind(fingerprints)})) GROUP BY s.fingerprint`,
-    values,
-  );
-  return new Map(
-    rows.map((row) => [
-      textOf(row["fingerprint"]),
-      {
-        services: Array.isArray(row["services"]) ? row["services"] : [],
-        workers: numberOf(row["workers"]),
-        users: numberOf(row["users"]),
-        sessions: numberOf(row["sessions"]),
-      },
-    ]),
-  );
-}
-
-/** The number of each group's latest error: a few, so that looking them up passes over most of the table. */
-function latestByGroup(counts: readonly Row[]): ReadonlyMap<string, number> {
-  const latest = new Map<string, Row>();
-  for (const row of counts) {
-    const fingerprint = textOf(row["fingerprint"]);
-    const known = latest.get(fingerprint);
-    if (known === undefined || numberOf(row["latest"]) > numberOf(known["latest"])) latest.set(fingerprint, row);
-  }
-  return new Map([...latest].map(([fingerprint, row]) => [fingerprint, numberOf(row["latest_seq"])]));
 }
 
 async function latestErrors(statements: Statements, seqs: readonly number[]): Promise<ReadonlyMap<number, Row>> {
-  const rows = await statements.ask(selectErrors("WHERE seq IN (SELECT unnest($1)::BIGINT)"), [seqs.map(String)]);
+  const rows = await errorsBySeq(statements, seqs);
   return new Map(rows.map((row) => [numberOf(row["seq"]), row]));
+}
+
+function later(one: Row | undefined, other: Row | undefined): Row | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return numberOf(one["time"]) > numberOf(other["time"]) ? one : other;
 }
 
 async function firstSeenOf(

@@ -29,11 +29,10 @@ export async function timeline(
   const { bind, values } = createConditions();
   const interval = `least((time - ${bind(fromMillis)}) // ${bind(width)}, ${bind(intervals - 1)})`;
   const rows = await statements.ask(
-    `SELECT c.interval, s.severity, sum(c.count) AS count FROM (
-       SELECT ${interval} AS interval, series, count(*) AS count FROM errors
-       WHERE time >= ${bind(Math.max(fromMillis, sinceMillis))} AND NOT is_echo AND ${errorCondition(filter, bind)}
-       GROUP BY ALL) c
-     JOIN series s ON s.id = c.series GROUP BY ALL`,
+    `SELECT ${interval} AS interval, s.severity, count(*) AS count
+     FROM (SELECT time, series FROM errors
+       WHERE time >= ${bind(Math.max(fromMillis, sinceMillis))} AND NOT is_echo AND ${errorCondition(filter, bind)}) e
+     JOIN series s ON s.id = e.series GROUP BY ALL`,
     values,
   );
   const points = Array.from({ length: intervals }, (_, index) => ({

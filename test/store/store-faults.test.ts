@@ -333,8 +333,8 @@ test("what is older than the limit is deleted, and not taken in", async (context
   await first.store.stop(5_000);
   const { store, write } = openDuckDbStore(context, { folder, retentionMillis: 24 * HOUR });
   await write(aged(40), aged(1));
-  assert.equal((await store.errors({ timeRange: 168, limit: 10 })).summary.total_errors, 3);
   await eventually("the count", () => (store.stats().counts.deletedByAge === 2 ? true : undefined));
+  assert.equal((await store.errors({ timeRange: 168, limit: 10 })).summary.total_errors, 3);
 });
 
 test("a file that is too large loses its oldest errors", async (context) => {
