@@ -39,7 +39,7 @@ import { createLiveFeed } from "./server/live-feed";
 import { MAX_LIVE_CLIENTS } from "./server/live-socket";
 import type { Readiness } from "./server/routes";
 import { createDuckDbStore, type DuckDbStore } from "./store/duckdb-store";
-import { createLogWriter, createTelemetry, type Telemetry } from "./telemetry";
+import { createLogWriter, createTelemetry, type Telemetry, withFields } from "./telemetry";
 import { VERSION } from "./version";
 
 export interface Collector {
@@ -72,7 +72,7 @@ export function createCollector(config: Config): Collector {
       write(level, message, fields) {
         const safe = redactText(message, rules.redaction);
         writer.write(level, safe, fields);
-        keepOwnLine(level, safe);
+        keepOwnLine(level, withFields(safe, fields));
       },
     },
   });
@@ -122,6 +122,7 @@ export function createCollector(config: Config): Collector {
     self: { service: COLLECTOR.service, worker: config.service.worker },
     telemetry,
     nowMillis: Date.now,
+    monotonicMillis,
   });
   keepOwnLine = keeper.ownLine;
   const held = createHeldEvents({
@@ -204,7 +205,7 @@ export function createCollector(config: Config): Collector {
     });
     const seconds = setInterval(() => {
       stats.tick();
-      keeper.flush();
+      keeper.tick();
     }, 1_000);
     stopping.push(async () => {
       clearInterval(seconds);

@@ -354,7 +354,8 @@ function describe(error: unknown): string {
   }
 }
 
-function withFields(message: string, fields: LogFields): string {
+/** A line as the log has it: `message key=value`. */
+export function withFields(message: string, fields: LogFields): string {
   return Object.entries(fields).reduce((text, [key, value]) => `${text} ${key}=${quote(value)}`, message);
 }
 

@@ -125,11 +125,7 @@ export function createIngest(options: IngestOptions): Ingest {
 
   function countBatch(batch: Batch): void {
     for (const sender of batch.senders) metrics.recordSeen(redactResource(sender, rules.redaction));
-    if (batch.signal === "logs") {
-      keeper.logs(batch);
-      return;
-    }
-    keeper.traces(batch);
+    if (batch.signal === "logs") return;
     for (const group of batch.requests) {
       const { method, route } = group;
       const safe = { service: label(group.service), method: label(method), route: label(route) };
@@ -140,6 +136,16 @@ export function createIngest(options: IngestOptions): Ingest {
     for (const { span, resource } of batch.spans) {
       const usage = llmUsage(span.attributes, label(resource.service), span.durationMillis, rules.redaction);
       if (usage !== undefined) metrics.recordLlm(usage);
+    }
+  }
+
+  /** For people who look: a fault in it must not make a sender come again. */
+  function keepBatch(batch: Batch): void {
+    try {
+      if (batch.signal === "logs") keeper.logs(batch);
+      else keeper.traces(batch);
+    } catch (error) {
+      telemetry.internalError("keeper", error);
     }
   }
 
@@ -166,6 +172,7 @@ export function createIngest(options: IngestOptions): Ingest {
       }
       countKept(taken.forwarded);
       countBatch(taken.batch);
+      keepBatch(taken.batch);
       taken.tell();
       for (const { event, failure } of taken.failures) held.add(event, failure);
       return { status: "accepted" };

@@ -8,7 +8,7 @@
  *                 └──at once──► live feed
  */
 import type { Attributes } from "../event";
-import { type RedactionRules, redactLabel, redactText } from "../processors/redact";
+import { type RedactionRules, redactLabel, redactWithin } from "../processors/redact";
 import { type SlowRequestOptions, slowThreshold } from "../processors/slow-request-span-processor";
 import type { LogBatch, ReceivedLine, ReceivedSpan, TraceBatch } from "../receiver/otlp-batch";
 import { requestOf, severityOf } from "../receiver/otlp-selection";
@@ -29,6 +29,8 @@ export interface KeptRecordsOptions {
   readonly self: { readonly service: string; readonly worker: string };
   readonly telemetry: Telemetry;
   readonly nowMillis: () => number;
+  /** A clock that is never set back. */
+  readonly monotonicMillis: () => number;
 }
 
 export interface RecordKeeper {
@@ -39,6 +41,8 @@ export interface RecordKeeper {
   logs(batch: LogBatch): void;
   ownLine(level: LogLevel, message: string): void;
   /** Hands over what came since the last time; to be called once a second. */
+  tick(): void;
+  /** Hands over all. */
   flush(): void;
 }
 
@@ -47,8 +51,14 @@ export const MAX_SAMPLES = 10;
 export const MAX_REQUESTS = 500;
 export const MAX_LINES = 200;
 export const MAX_LINE_CHARS = 8_192;
-/** Kinds of request of one minute; what goes over is counted as one. */
+/** Kinds of request between two hand-overs; what goes over is counted as one. */
 const MAX_KINDS = 2_000;
+/** Each hand-over of counts makes rows of its own for the same minute. */
+const COUNT_INTERVAL_MILLIS = 5_000;
+const MAX_ID_CHARS = 256;
+/** A time outside of these is not that of the record: a clock that was never set, or one in another zone. */
+const MAX_AGE_MILLIS: number = 30 * 86_400_000;
+const MAX_AHEAD_MILLIS = 3_600_000;
 const OTHER = "other";
 const MINUTE_MILLIS = 60_000;
 
@@ -59,6 +69,7 @@ export function createRecordKeeper(options: KeptRecordsOptions): RecordKeeper {
   let logs: LogRow[] = [];
   let counts = new Map<string, OpenCounts>();
   let samples = 0;
+  let countedMillis = Number.NEGATIVE_INFINITY;
 
   function countsOf(service: string, method: string, route: string): OpenCounts {
     const minuteUnixMillis = Math.floor(nowMillis() / MINUTE_MILLIS) * MINUTE_MILLIS;
@@ -66,7 +77,7 @@ export function createRecordKeeper(options: KeptRecordsOptions): RecordKeeper {
     const kind = [minuteUnixMillis, service, method, route] as const;
     const known = counts.get(JSON.stringify(kind));
     if (known !== undefined) return known;
-    const [, ...names] = isFull ? [0, service, OTHER, OTHER] : kind;
+    const [, ...names] = isFull ? [0, OTHER, OTHER, OTHER] : kind;
     const key = JSON.stringify([minuteUnixMillis, ...names]);
     const [ofService = "", ofMethod = "", ofRoute = ""] = names;
     const open = counts.get(key) ?? emptyCounts(minuteUnixMillis, String(ofService), String(ofMethod), String(ofRoute));
@@ -75,8 +86,12 @@ export function createRecordKeeper(options: KeptRecordsOptions): RecordKeeper {
   }
 
   function addRequest(received: ReceivedSpan): void {
-    const row = requestRow(received, slow, label);
+    const row = requestRow(received, slow, redaction, nowMillis());
     if (row === undefined) return;
+    // One of 4xx is an object already, and no more than a sample.
+    const isSample = !row.slow && !row.failed;
+    if (isSample && samples >= MAX_SAMPLES) return;
+    if (isSample) samples += 1;
     if (requests.length >= MAX_REQUESTS) drop(1);
     else {
       requests.push(row);
@@ -97,6 +112,17 @@ export function createRecordKeeper(options: KeptRecordsOptions): RecordKeeper {
     telemetry.dropped("store", "limit", count);
   }
 
+  function handOver(withCounts: boolean): void {
+    const requestCounts = withCounts ? [...counts.values()] : [];
+    if (requests.length + logs.length + requestCounts.length > 0) store?.keep({ requests, requestCounts, logs });
+    samples = 0;
+    requests = [];
+    logs = [];
+    if (!withCounts) return;
+    counts = new Map();
+    countedMillis = options.monotonicMillis();
+  }
+
   return {
     limits: () => ({
       maxSamples: Math.max(0, MAX_SAMPLES - samples),
@@ -107,10 +133,9 @@ export function createRecordKeeper(options: KeptRecordsOptions): RecordKeeper {
       for (const { service, method, route, statusCode, durationsMillis } of batch.requests) {
         const open = countsOf(label(service), label(method), label(route));
         const threshold = slowThreshold(slow, method, route);
-        for (const millis of durationsMillis) addDuration(open, millis, millis >= threshold, statusCode >= 500);
+        for (const millis of durationsMillis) addDuration(open, millis, millis > threshold, statusCode >= 500);
       }
       for (const span of batch.spans) addRequest(span);
-      samples += batch.samples.length;
       for (const span of batch.samples) addRequest(span);
     },
     logs(batch) {
@@ -131,14 +156,8 @@ export function createRecordKeeper(options: KeptRecordsOptions): RecordKeeper {
         ...{ message: message.slice(0, MAX_LINE_CHARS), logger: "seismo", request_id: null, trace_id: null },
       });
     },
-    flush() {
-      samples = 0;
-      const requestCounts = [...counts.values()];
-      if (requests.length + logs.length + requestCounts.length > 0) store?.keep({ requests, requestCounts, logs });
-      requests = [];
-      logs = [];
-      counts = new Map();
-    },
+    tick: () => handOver(options.monotonicMillis() - countedMillis >= COUNT_INTERVAL_MILLIS),
+    flush: () => handOver(true),
   };
 }
 
@@ -168,28 +187,26 @@ function bucketOf(millis: number): number {
 function requestRow(
   { span, resource }: ReceivedSpan,
   slow: Pick<SlowRequestOptions, "slowMillis" | "routes">,
-  label: (text: string) => string,
+  redaction: RedactionRules,
+  nowMillis: number,
 ): RequestRow | undefined {
   const request = requestOf(span);
   if (request === undefined) return undefined;
   const { method, route, statusCode } = request;
-  const named = (...keys: readonly string[]): string | null => {
-    const value = keys.map((key) => span.attributes[key]).find((one) => typeof one === "string" && one !== "");
-    return typeof value === "string" ? label(value) : null;
-  };
+  const label = (text: string): string => redactLabel(text, redaction);
   return {
-    timestamp: isoTime(span.endUnixMillis),
+    timestamp: likelyTime(span.endUnixMillis, nowMillis),
     service: label(resource.service),
     worker_id: label(resource.worker),
     method: label(method),
     route: label(route),
     status_code: statusCode,
     duration_ms: span.durationMillis,
-    slow: span.durationMillis >= slowThreshold(slow, method, route),
+    slow: span.durationMillis > slowThreshold(slow, method, route),
     failed: statusCode >= 500 || span.status === "error",
-    request_id: named("request.id"),
-    session_id: named("session.id"),
-    user_id: named("user.id", "enduser.id"),
+    request_id: idIn(span.attributes, redaction, "request.id"),
+    session_id: idIn(span.attributes, redaction, "session.id"),
+    user_id: idIn(span.attributes, redaction, "user.id", "enduser.id"),
     trace_id: span.traceId || null,
     span_id: span.spanId || null,
   };
@@ -198,13 +215,13 @@ function requestRow(
 function logRow({ resource, log, logger }: ReceivedLine, redaction: RedactionRules, nowMillis: number): LogRow {
   const label = (text: string): string => redactLabel(text, redaction);
   return {
-    timestamp: isoTime(log.timeUnixMillis > 0 ? log.timeUnixMillis : nowMillis),
+    timestamp: likelyTime(log.timeUnixMillis, nowMillis),
     level: levelOf(severityOf(log)),
     service: label(resource.service),
     worker_id: label(resource.worker),
-    message: redactText((log.body || exceptionOf(log.attributes)).slice(0, MAX_LINE_CHARS), redaction),
+    message: redactWithin(log.body || exceptionOf(log.attributes) || log.eventName, MAX_LINE_CHARS, redaction),
     logger: logger === "" ? null : label(logger),
-    request_id: typeof log.attributes["request.id"] === "string" ? label(log.attributes["request.id"]) : null,
+    request_id: idIn(log.attributes, redaction, "request.id"),
     trace_id: log.traceId || null,
   };
 }
@@ -229,8 +246,17 @@ const OWN_LEVELS: { readonly [level in LogLevel]: { readonly name: LogLevelName;
   error: { name: "ERROR", severity: 17 },
 };
 
-/** A time that no calendar has must not cost the row. */
-function isoTime(unixMillis: number): string {
-  const date = new Date(unixMillis);
-  return Number.isNaN(date.getTime()) ? new Date(0).toISOString() : date.toISOString();
+/** Ids are of one request, so that they are not remembered as labels are. */
+function idIn(attributes: Attributes, redaction: RedactionRules, ...names: readonly string[]): string | null {
+  for (const name of names) {
+    const value = attributes[name];
+    if (value === "" || (typeof value !== "string" && typeof value !== "number")) continue;
+    return redactWithin(String(value), MAX_ID_CHARS, redaction);
+  }
+  return null;
+}
+
+function likelyTime(unixMillis: number, nowMillis: number): string {
+  const isLikely = unixMillis > nowMillis - MAX_AGE_MILLIS && unixMillis < nowMillis + MAX_AHEAD_MILLIS;
+  return new Date(isLikely ? unixMillis : nowMillis).toISOString();
 }

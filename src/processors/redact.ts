@@ -208,6 +208,12 @@ export function redactText(text: string, rules: RedactionRules): string {
   return hideInStack(text, rules);
 }
 
+/** As redactText(), cut to `limit`; a secret that crosses the cut is hidden whole. */
+export function redactWithin(text: string, limit: number, rules: RedactionRules): string {
+  const known = text.length <= limit ? text : text.slice(0, limit + LOOKAHEAD);
+  return cutText(hideSecrets(known, rules, Math.min(limit, known.length)), known.length, limit);
+}
+
 /** What others chose and metrics show as a label: a route, a model, an operation. Without secrets, at most MAX_VALUE_LENGTH. */
 export function redactLabel(text: string, rules: RedactionRules): string {
   return rules.hideInLabel(text);

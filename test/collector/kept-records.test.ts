@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRecordKeeper, MAX_LINES, MAX_SAMPLES } from "../../src/collector/kept-records";
+import type { Attributes } from "../../src/event";
 import { compileRedaction } from "../../src/processors/redact";
+import type { ReceivedSpan } from "../../src/receiver/otlp-batch";
 import type { JourneyData, LogsData, RequestsData } from "../../src/store/answers";
 import { DURATION_BOUNDS_MILLIS, type KeptRecords } from "../../src/store/store";
 import { createTelemetry } from "../../src/telemetry";
@@ -94,7 +96,92 @@ test("a duration is counted in the bucket of the first bound that is not below i
   );
 });
 
-function keeperWith(telemetry: ReturnType<typeof createTelemetry>, kept: KeptRecords[]) {
+test("an answer of 4xx is no more than a sample, and a request as long as its threshold is not slow", () => {
+  const kept: KeptRecords[] = [];
+  const keeper = keeperWith(createTelemetry(), kept);
+  const missing = Array.from({ length: MAX_SAMPLES + 5 }, () => received({ statusCode: 404 }));
+  const atThreshold = received({ durationMillis: 5_000 });
+  keeper.traces({ ...NOTHING, spans: [...missing, atThreshold, received({ statusCode: 503 })] });
+  assert.equal(keeper.limits().maxSamples, 0);
+  keeper.tick();
+  assert.deepEqual(
+    kept[0]?.requests?.map(({ status_code }) => status_code),
+    [...Array.from({ length: MAX_SAMPLES }, () => 404), 503],
+  );
+  assert.equal(keeper.limits().maxSamples, MAX_SAMPLES, "each second has its own");
+});
+
+test("ids are read as texts or numbers, an unlikely time is that of the arrival, and no cut lets a secret through", () => {
+  const kept: KeptRecords[] = [];
+  const keeper = keeperWith(createTelemetry(), kept);
+  keeper.traces({
+    ...NOTHING,
+    samples: [received({ endUnixMillis: 0, attributes: { "enduser.id": 7, "session.id": "password=hunter2" } })],
+  });
+  const log = { timeUnixMillis: 1e15, eventName: "", severityNumber: 24, attributes: {} };
+  const body = `${"x".repeat(8_180)}password=hunter2`;
+  keeper.logs({ ...NOTHING_LOGGED, lineCount: 1, lines: [{ resource: SHOP, log: { ...log, body }, logger: "" }] });
+  keeper.tick();
+  const [request] = kept[0]?.requests ?? [];
+  assert.deepEqual([request?.user_id, request?.session_id], ["7", "password=[REDACTED]"]);
+  const [line] = kept[0]?.logs ?? [];
+  assert.deepEqual([request?.timestamp, line?.timestamp], [new Date(NOW).toISOString(), new Date(NOW).toISOString()]);
+  assert.deepEqual([line?.level, line?.logger], ["FATAL", null]);
+  assert.doesNotMatch(line?.message ?? "", /hunt/);
+});
+
+test("counts are handed over at once, then every five seconds, and when all is", () => {
+  let now = 0;
+  const kept: KeptRecords[] = [];
+  const keeper = keeperWith(createTelemetry(), kept, () => now);
+  const group = { service: "till", method: "GET", route: "/", statusCode: 200, slowestTraceId: "" };
+  const count = () => keeper.traces({ ...NOTHING, requests: [{ ...group, durationsMillis: [1] }] });
+  const countsIn = (at: number) => kept[at]?.requestCounts?.map((counts) => counts.count);
+  count();
+  keeper.tick();
+  assert.deepEqual(countsIn(0), [1]);
+  count();
+  now = 4_000;
+  keeper.tick();
+  assert.equal(kept.length, 1);
+  count();
+  now = 5_000;
+  keeper.tick();
+  assert.deepEqual(countsIn(1), [2]);
+  count();
+  keeper.flush();
+  assert.deepEqual(countsIn(2), [1]);
+});
+
+const NOW = 1_700_000_000_000;
+const NOTHING = { senders: [], spanCount: 0, requests: [], spans: [], samples: [] };
+const NOTHING_LOGGED = { senders: [], logCount: 0, logs: [] };
+const SHOP = { service: "till", worker: "till-1" };
+
+function received(given: {
+  readonly statusCode?: number;
+  readonly durationMillis?: number;
+  readonly endUnixMillis?: number;
+  readonly attributes?: Attributes;
+}): ReceivedSpan {
+  const { statusCode = 200, durationMillis = 3, endUnixMillis = NOW, attributes = {} } = given;
+  const http = { "http.request.method": "GET", "http.route": "/", "http.response.status_code": statusCode };
+  return {
+    resource: SHOP,
+    resourceAttributes: {},
+    place: { resource: 0, scope: 0, item: 0 },
+    span: {
+      ...{ traceId: hexId(16), spanId: hexId(8), name: "GET /", kind: "server", status: "unset", statusMessage: "" },
+      ...{ endUnixMillis, durationMillis, exceptions: [], attributes: { ...http, ...attributes } },
+    },
+  };
+}
+
+function keeperWith(
+  telemetry: ReturnType<typeof createTelemetry>,
+  kept: KeptRecords[],
+  monotonicMillis: () => number = () => 0,
+) {
   return createRecordKeeper({
     store: { keep: (records) => void kept.push(records) },
     live: { log() {}, request() {} },
@@ -103,7 +190,8 @@ function keeperWith(telemetry: ReturnType<typeof createTelemetry>, kept: KeptRec
     redaction: compileRedaction({}),
     self: { service: "seismo-collector", worker: "box" },
     telemetry,
-    nowMillis: () => 1_700_000_000_000,
+    nowMillis: () => NOW,
+    monotonicMillis,
   });
 }
 

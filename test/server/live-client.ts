@@ -18,6 +18,7 @@ export interface Told {
   readonly data: {
     readonly error: ErrorRow;
     readonly errors: readonly ErrorRow[];
+    readonly recent_errors: readonly ErrorRow[];
     readonly changed: readonly { readonly id: string; readonly origin: string }[];
     readonly logs: readonly LogRow[];
     readonly requests: readonly RequestRow[];
