@@ -507,7 +507,7 @@ function sampleJourney(now: number, rows: readonly ErrorRow[]): Awaited<ReturnTy
     status: number,
   ) => ({
     kind: "request" as const,
-    timestamp: iso(begin + offset),
+    timestamp: iso(begin + offset + duration),
     service,
     worker_id: `${service}-1`,
     method,

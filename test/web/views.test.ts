@@ -16,11 +16,12 @@ const VIEWS = [
   { name: "patterns", path: "?view=patterns", shows: ["orders_number_key", "database_constraint"] },
   { name: "workers", path: "?view=workers", shows: ["gpu-node-1", "orders-2", "critical"] },
   { name: "hardware", path: "?view=hardware", shows: ["97 %", "94 °C", "overheating", "Rate by hardware"] },
-  { name: "journey", path: `?view=journey&value=${CHECKOUT}`, shows: ["/checkout", "orders", "echo"] },
+  { name: "journey", path: `?view=journey&value=${CHECKOUT}`, shows: ["/checkout", "orders", "echo", "502", "7 s"] },
+  { name: "requests", path: "?view=requests", shows: ["/products/:id", "p95", "/checkout", "slow"] },
 ] as const;
 /** Of these, a store of samples has more than a test can tell a collector. */
 const SAMPLED_VIEWS = [
-  { name: "requests", path: "?view=requests", shows: ["/products/:id", "p95", "stuck", "slow"] },
+  { name: "requests-of-a-day", path: "?view=requests", shows: ["/products/:id", "p95", "stuck", "slow"] },
   { name: "logs", path: "?view=logs", shows: ["priced in", "WARN", "journey"] },
 ] as const;
 

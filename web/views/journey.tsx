@@ -106,10 +106,11 @@ function summaryOf({ steps, is_cut }: JourneyData): string {
   return parts.join(", ");
 }
 
-/** A request is kept with the time at which it began. */
+/** In the order in which they began. */
 function Steps({ data }: { readonly data: JourneyData }): JSX.Element {
-  const begin = Math.min(...data.steps.map(({ timestamp }) => Date.parse(timestamp)));
-  const end = Math.max(...data.steps.map(endOf));
+  const steps = [...data.steps].sort((one, other) => beginOf(one) - beginOf(other));
+  const begin = Math.min(...steps.map(beginOf));
+  const end = Math.max(...steps.map(({ timestamp }) => Date.parse(timestamp)));
   const length = Math.max(1, end - begin);
   return (
     <>
@@ -117,9 +118,9 @@ function Steps({ data }: { readonly data: JourneyData }): JSX.Element {
         From {full(new Date(begin).toISOString())}, for {duration(end - begin)}
       </p>
       <ol class="steps">
-        {data.steps.map((step, index) => (
+        {steps.map((step, index) => (
           <li key={index} class={`step ${step.kind}`}>
-            <Step step={step} offset={Date.parse(step.timestamp) - begin} length={length} />
+            <Step step={step} offset={beginOf(step) - begin} length={length} />
           </li>
         ))}
       </ol>
@@ -128,8 +129,9 @@ function Steps({ data }: { readonly data: JourneyData }): JSX.Element {
   );
 }
 
-function endOf(step: JourneyStep): number {
-  return Date.parse(step.timestamp) + (step.kind === "request" ? step.duration_ms : 0);
+/** A request is kept with the time of its end. */
+function beginOf(step: JourneyStep): number {
+  return Date.parse(step.timestamp) - (step.kind === "request" ? step.duration_ms : 0);
 }
 
 function Step({
