@@ -132,7 +132,8 @@ function chartOptions(): Omit<uPlot.Options, "width" | "height"> {
       {
         ...axis,
         grid: { stroke: () => cssColor("--grid"), width: 1 },
-        values: (_plot, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : "")),
+        incrs: WHOLE_STEPS,
+        values: (_plot, ticks) => ticks.map(count),
         size: 44,
         space: 36,
       },
@@ -140,6 +141,9 @@ function chartOptions(): Omit<uPlot.Options, "width" | "height"> {
     plugins: [tooltip()],
   };
 }
+
+/** Half an error is none. */
+const WHOLE_STEPS = Array.from({ length: 9 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
 /** A bar stands on its interval's begin, so the last needs its interval's room. */
 function wholeIntervals(plot: uPlot, low: number | null, high: number | null): uPlot.Range.MinMax {
