@@ -113,6 +113,8 @@ const REPORT = z.object({
   span_id: text,
 });
 type Report = z.infer<typeof REPORT>;
+/** For the document of the API. Fields of which nothing is known are kept as details. */
+export const REPORT_BODY: z.ZodType = REPORT.loose();
 const KNOWN_FIELDS: ReadonlySet<string> = new Set(Object.keys(REPORT.shape));
 
 function toRawError(report: Report, body: JsonObject, around: ReportSurroundings): RawError {

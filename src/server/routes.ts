@@ -16,6 +16,7 @@ import { type AccessOptions, createAccess } from "./access";
 import { answerJson, onlyMethods, type Refusal, refuse, SECURITY_HEADERS } from "./answer";
 import { createInFlight, type InFlight } from "./in-flight";
 import { LIVE_PATH } from "./live-socket";
+import { addOpenApi } from "./openapi";
 import { addPage, PAGE_PATH, type PageOptions } from "./page-routes";
 import { addQueries, type QueryOptions } from "./query-routes";
 import { addReports, type ReportOptions } from "./report-routes";
@@ -56,6 +57,7 @@ export function createRoutes(options: RouteOptions): (request: IncomingMessage, 
   addSessions(app, options.token, options.nowMillis);
   addStats(app, options.stats);
   addQueries(app, options);
+  addOpenApi(app);
   addPage(app, options.page);
   app.get(LIVE_PATH, (request, response) => {
     refuse(request, response, { status: 426, message: "this is a WebSocket", headers: { upgrade: "websocket" } });

@@ -43,7 +43,7 @@ export function addSessions(app: Express, token: string | undefined, nowMillis: 
       const body = await readBody(request, response);
       if (body.status === "gone") return;
       if (body.status === "refused") return refuse(request, response, body.refusal);
-      const given = BODY.safeParse(body.value);
+      const given = SESSION_BODY.safeParse(body.value);
       if (!given.success) {
         const errors = given.error.issues.map(({ path, message }) => ({ path: path.join("."), message }));
         return refuse(request, response, { status: 400, message: 'expected {"token": "…"}', errors });
@@ -65,7 +65,9 @@ export function addSessions(app: Express, token: string | undefined, nowMillis: 
 const MAX_BYTES = 4_096;
 const MAX_TOTAL_BYTES: number = 64 * MAX_BYTES;
 const CHALLENGE = { "www-authenticate": "Bearer" };
-const BODY = z.strictObject({ token: z.string("expected text").max(512, "expected at most 512 characters") });
+export const SESSION_BODY: z.ZodType<{ readonly token: string }> = z.strictObject({
+  token: z.string("expected text").max(512, "expected at most 512 characters"),
+});
 
 function createSigner(token: string): (text: string) => Buffer {
   const key = createHmac("sha256", token).update("seismo session").digest();
