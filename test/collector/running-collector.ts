@@ -31,7 +31,13 @@ export interface CollectorOptions {
 
 export function freshFolder(context: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "seismo-collector-"));
-  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  context.after(() => {
+    try {
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+    } catch {
+      // A collector that a failed test has left writes on; a hook that throws would keep it from being ended.
+    }
+  });
   return folder;
 }
 
