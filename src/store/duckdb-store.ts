@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { backOffMillis } from "../exporter/back-off";
 import type { Telemetry } from "../telemetry";
 import type { ErrorDetail, ErrorsData, GroupDetail, GroupsData, JourneyData, LogsData, RequestsData } from "./answers";
-import { type Store, type StoreStatus, StoreUnavailableError } from "./store";
+import { type KeptRecords, type Store, type StoreStatus, StoreUnavailableError } from "./store";
 import {
   type FromStoreProcess,
   type Question,
@@ -70,7 +70,10 @@ export function createDuckDbStore(options: DuckDbStoreOptions): DuckDbStore {
   let child: ChildProcess | undefined;
   let retryTimer: NodeJS.Timeout | undefined;
   let grewTimer: NodeJS.Timeout | undefined;
+  /** Handed over and not written yet. */
   let keptBytes = 0;
+  /** Came before it was known whether the file can be opened. */
+  const early: { readonly records: KeptRecords; readonly bytes: number }[] = [];
   let stopped: (() => void) | undefined;
   let isStopping = false;
 
@@ -117,6 +120,7 @@ export function createDuckDbStore(options: DuckDbStoreOptions): DuckDbStore {
       if (!hasFailed && !isStopping) goAway(`${path}: ${how}`);
       for (const asked of atWork.values()) asked.fail(unavailable());
       atWork.clear();
+      settleEarly();
       keptBytes = 0;
       if (isStopping) stopped?.();
       else if (lastFault !== "missing") scheduleStart();
@@ -139,6 +143,7 @@ export function createDuckDbStore(options: DuckDbStoreOptions): DuckDbStore {
         if (wasOpen || status.status === "unavailable") telemetry.log("info", `the store is open: ${path}`);
         wasOpen = true;
         status = { status: "open", lagBytes: 0, fileBytes: 0 };
+        settleEarly();
         return;
       case "failed":
         lastFault = message.fault;
@@ -171,11 +176,37 @@ export function createDuckDbStore(options: DuckDbStoreOptions): DuckDbStore {
     }
   }
 
+  function sendKept(records: KeptRecords, bytes: number): void {
+    const process = child;
+    if (status.status !== "open" || process?.connected !== true) {
+      drop(records, "store_unavailable");
+      return;
+    }
+    keptBytes += bytes;
+    process.send({ type: "keep", records } satisfies ToStoreProcess, () => {
+      if (child === process) keptBytes -= bytes;
+    });
+  }
+
+  /** To the file when it is open by now, else they are lost. */
+  function settleEarly(): void {
+    for (const { records, bytes } of early.splice(0)) {
+      keptBytes -= bytes;
+      sendKept(records, bytes);
+    }
+  }
+
+  function drop({ requests = [], logs = [] }: KeptRecords, reason: "queue_full" | "store_unavailable"): void {
+    telemetry.received("store", requests.length + logs.length);
+    telemetry.dropped("store", reason, requests.length + logs.length);
+  }
+
   function goAway(message: string): void {
     if (status.status !== "unavailable" || status.message !== message) {
       telemetry.log("warning", `the store is away: ${message}; errors are counted and journaled all the same`);
     }
     status = { status: "unavailable", message };
+    settleEarly();
     for (const asked of waiting.splice(0)) asked.fail(unavailable());
   }
 
@@ -285,18 +316,14 @@ export function createDuckDbStore(options: DuckDbStoreOptions): DuckDbStore {
     status: () => status,
     stats: () => ({ counts: { ...counts }, starts, questions: { ...outcomes } }),
     keep(records) {
-      const number = (records.requests?.length ?? 0) + (records.logs?.length ?? 0);
       const bytes = JSON.stringify(records).length;
-      const process = child;
-      if (status.status !== "open" || process?.connected !== true || keptBytes + bytes > MAX_KEPT_BYTES) {
-        telemetry.received("store", number);
-        telemetry.dropped("store", status.status === "open" ? "queue_full" : "store_unavailable", number);
-        return;
+      if (keptBytes + bytes > MAX_KEPT_BYTES)
+        drop(records, status.status === "open" ? "queue_full" : "store_unavailable");
+      else if (status.status !== "opening") sendKept(records, bytes);
+      else {
+        keptBytes += bytes;
+        early.push({ records, bytes });
       }
-      keptBytes += bytes;
-      process.send({ type: "keep", records } satisfies ToStoreProcess, () => {
-        if (child === process) keptBytes -= bytes;
-      });
     },
     journalGrew() {
       if (grewTimer !== undefined) return;

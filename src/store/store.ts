@@ -27,7 +27,7 @@ export interface Store extends Queries {
   /** Begins to open, follow and answer. Never throws; what goes wrong shows in `status()`, and is tried again. */
   start(): void;
   status(): StoreStatus;
-  /** Never throws, never waits. What goes over the bound is dropped and counted. */
+  /** Never throws, never waits. What goes over the bound, or comes while the store is away, is dropped and counted. */
   keep(records: KeptRecords): void;
   /** There is more in the journal: sooner looked at than by the clock. Cheap; may be called for each write. */
   journalGrew(): void;

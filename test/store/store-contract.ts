@@ -438,6 +438,20 @@ export function testStore(name: string, open: OpenStore): void {
       assert.deepEqual(await durationsOf({ route: "/elsewhere" }), []);
     });
 
+    test("what comes before the store is open is kept", async (context) => {
+      const { store } = open(context);
+      const minute = Math.floor(Date.now() / MINUTE) * MINUTE;
+      assert.equal(store.status().status, "opening");
+      store.keep({ requests: [requestRow(10)], requestCounts: [requestCounts(minute, [10])] });
+      store.keep({ logs: [logRow("WARN", "early")] });
+      await isOpen(store);
+      await eventually("all of it", async () => {
+        const { endpoints, requests } = await store.requests({ timeRange: 1, limit: 10 });
+        const { logs } = await store.logs({ timeRange: 1, limit: 10 });
+        return (endpoints.length === 1 && requests.length === 1 && logs.length === 1) || undefined;
+      });
+    });
+
     test("logs are found by level and by a part of their text", async (context) => {
       const { store } = open(context);
       await isOpen(store);

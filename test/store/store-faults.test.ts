@@ -368,11 +368,13 @@ test("records that come while the store is away are dropped and counted", async 
   const folder = freshFolder();
   mkdirSync(join(folder, "seismo.duckdb"));
   const { store, telemetry } = openDuckDbStore(context, { folder });
-  await unavailable(store);
   const row = { level: "INFO", service: "a", worker_id: "b", message: "c", logger: null } as const;
-  store.keep({ logs: [{ ...row, timestamp: new Date().toISOString(), request_id: null, trace_id: null }] });
+  const logs = [{ ...row, timestamp: new Date().toISOString(), request_id: null, trace_id: null }];
+  store.keep({ logs });
+  await unavailable(store);
+  store.keep({ logs });
   const dropped = telemetry.snapshot().dropped.filter(({ signal }) => signal === "store");
-  assert.deepEqual(dropped, [{ signal: "store", reason: "store_unavailable", value: 1 }]);
+  assert.deepEqual(dropped, [{ signal: "store", reason: "store_unavailable", value: 2 }]);
 });
 
 async function unavailable(store: DuckDbStore): Promise<string> {
