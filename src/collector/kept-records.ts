@@ -13,6 +13,7 @@ import { type SlowRequestOptions, slowThreshold } from "../processors/slow-reque
 import type { LogBatch, ReceivedLine, ReceivedSpan, TraceBatch } from "../receiver/otlp-batch";
 import { requestOf, severityOf } from "../receiver/otlp-selection";
 import type { LiveFeed } from "../server/live-feed";
+import { MAX_AGE_MILLIS, MAX_AHEAD_MILLIS } from "../server/report-error";
 import type { LogLevelName, LogRow, RequestRow } from "../store/answers";
 import { DURATION_BOUNDS_MILLIS, type RequestCounts, type Store } from "../store/store";
 import type { LogLevel, Telemetry } from "../telemetry";
@@ -56,9 +57,6 @@ const MAX_KINDS = 2_000;
 /** Each hand-over of counts makes rows of its own for the same minute. */
 const COUNT_INTERVAL_MILLIS = 5_000;
 const MAX_ID_CHARS = 256;
-/** A time outside of these is not that of the record: a clock that was never set, or one in another zone. */
-const MAX_AGE_MILLIS: number = 30 * 86_400_000;
-const MAX_AHEAD_MILLIS = 3_600_000;
 const OTHER = "other";
 const MINUTE_MILLIS = 60_000;
 
@@ -73,14 +71,12 @@ export function createRecordKeeper(options: KeptRecordsOptions): RecordKeeper {
 
   function countsOf(service: string, method: string, route: string): OpenCounts {
     const minuteUnixMillis = Math.floor(nowMillis() / MINUTE_MILLIS) * MINUTE_MILLIS;
-    const isFull = counts.size >= MAX_KINDS;
-    const kind = [minuteUnixMillis, service, method, route] as const;
-    const known = counts.get(JSON.stringify(kind));
+    const key = JSON.stringify([minuteUnixMillis, service, method, route]);
+    const known = counts.get(key);
     if (known !== undefined) return known;
-    const [, ...names] = isFull ? [0, OTHER, OTHER, OTHER] : kind;
-    const key = JSON.stringify([minuteUnixMillis, ...names]);
-    const [ofService = "", ofMethod = "", ofRoute = ""] = names;
-    const open = counts.get(key) ?? emptyCounts(minuteUnixMillis, String(ofService), String(ofMethod), String(ofRoute));
+    const isRest = service === OTHER && method === OTHER && route === OTHER;
+    if (counts.size >= MAX_KINDS && !isRest) return countsOf(OTHER, OTHER, OTHER);
+    const open = emptyCounts(minuteUnixMillis, service, method, route);
     counts.set(key, open);
     return open;
   }
