@@ -105,6 +105,7 @@ export function createCollector(config: Config): Collector {
       queues,
       notifications: () => notifications?.notifier.counts() ?? [],
       ...(store === undefined ? {} : { store: () => storeCounts(store) }),
+      live: () => live.stats(),
       waiting: () => [
         { signal: "errors", count: held.waiting() },
         ...(forwarding === undefined ? [] : forwarding.forwarder.waiting()),

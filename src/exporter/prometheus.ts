@@ -74,6 +74,8 @@ export interface MetricsSources {
   notifications?(): readonly NotificationCount[];
   /** Of a collector with a store. */
   store?(): StoreCounts;
+  /** Of a collector that others watch. */
+  live?(): LiveCounts;
   /** Of a process that looks at its own code: stacks whose code could not be shown in full, by reason. */
   sourceProblems?(): ReadonlyMap<string, number>;
   /** Likewise; undefined while local variables are not kept. */
@@ -87,6 +89,16 @@ export interface CollectorCounts {
   readonly refused: Readonly<Record<string, number>>;
   /** Failures that were taken for roots before their time was over. */
   readonly undecided: number;
+}
+
+export interface LiveCounts {
+  readonly clients: number;
+  /** Rows that came too thick to be told of. */
+  readonly skipped: number;
+  /** Messages that a client did not get since it was behind. */
+  readonly passedOver: number;
+  /** Clients that were cut since they did not read. */
+  readonly cut: number;
 }
 
 export interface StoreCounts {
@@ -405,6 +417,19 @@ export function createMetrics(
       for (const { channel, outcome, count } of notifications()) raise(told.at([channel, outcome]), count);
     });
     const told = counter("notifications_total", "Notifications to people.", ["channel", "outcome"], { collect });
+  }
+  const { live } = sources;
+  if (live !== undefined) {
+    const watching = gauge("live_clients", "Who watches by WebSocket.", [], "max", () => {
+      watching.at([]).set(live().clients);
+    });
+    const collect = guarded("live_lost_total", () => {
+      const { skipped, passedOver, cut } = live();
+      raise(lost.at(["row_skipped"]), skipped);
+      raise(lost.at(["message_passed_over"]), passedOver);
+      raise(lost.at(["client_cut"]), cut);
+    });
+    const lost = counter("live_lost_total", "What those who watch were not told, and why.", ["reason"], { collect });
   }
   const { store } = sources;
   const questionDuration =

@@ -57,6 +57,8 @@ const COLLECTOR_CONTRACT: typeof CONTRACT = {
   otlp_refused_requests_total: ["counter", "reason"],
   undecided_origins_total: ["counter", ""],
   notifications_total: ["counter", "channel outcome"],
+  live_clients: ["gauge", ""],
+  live_lost_total: ["counter", "reason"],
 };
 
 test("what was received and is neither kept, forwarded, dropped nor waiting is shown as unaccounted", async () => {
@@ -104,6 +106,7 @@ test("a collector counts what it refused and what it could not decide, and has n
     telemetry,
     queues: () => [],
     collector: () => ({ refused: { too_large: 3, malformed: 0 }, undecided }),
+    live: () => ({ clients: 2, skipped: 1, passedOver: 4, cut: 0 }),
     notifications: () => [{ channel: "slack", outcome: "held_back", count: 7 } as const],
   };
   const metrics = createMetrics(OPTIONS, sources, () => NOW);
@@ -112,6 +115,8 @@ test("a collector counts what it refused and what it could not decide, and has n
   assert.ok(!names.has("seismo_requests_in_flight") && !names.has("seismo_requests_stuck"));
   assert.equal(sampleWith(await scrape(metrics), "seismo_otlp_refused_requests", { reason: "too_large" }).value, 3);
   assert.equal(sampleWith(await scrape(metrics), "seismo_notifications", { outcome: "held_back" }).value, 7);
+  assert.equal(only(await scrape(metrics), "seismo_live_clients").value, 2);
+  assert.equal(sampleWith(await scrape(metrics), "seismo_live_lost", { reason: "message_passed_over" }).value, 4);
   undecided = 5;
   assert.equal(only(await scrape(metrics), "seismo_undecided_origins").value, 5);
 });
