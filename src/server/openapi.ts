@@ -6,7 +6,7 @@ import type { Express } from "express";
 import { z } from "zod";
 import type { JsonObject } from "../event";
 import { VERSION } from "../version";
-import { answerJson, onlyMethods } from "./answer";
+import { answerJson, onlyMethods, refuse } from "./answer";
 import * as answers from "./answer-schemas";
 import * as parameters from "./query-parameters";
 import { REPORT_BODY } from "./report-error";
@@ -19,6 +19,8 @@ export function addOpenApi(app: Express): void {
   app
     .route(OPENAPI_PATH)
     .get((request, response) => {
+      const given = parameters.readParameters(parameters.NONE, request.url);
+      if (given.status === "refused") return refuse(request, response, given.refusal);
       document ??= openApiDocument();
       answerJson(request, response, 200, document);
     })
@@ -34,7 +36,7 @@ export function openApiDocument(): JsonObject {
       description: "What a collector keeps, asked by REST. Live news come by the WebSocket /ws/error-visualization.",
     },
     security: [{}, { token: [] }, { session: [] }],
-    paths: Object.fromEntries(OPERATIONS.map((operation) => [operation.path, pathItem(operation)])),
+    paths: paths(),
     components: {
       schemas: componentSchemas(),
       securitySchemes: {
@@ -47,7 +49,7 @@ export function openApiDocument(): JsonObject {
 
 interface Operation {
   readonly path: string;
-  readonly method: "get" | "post";
+  readonly method: "get" | "post" | "delete";
   readonly id: string;
   readonly about: string;
   readonly parameters?: z.ZodType;
@@ -57,7 +59,8 @@ interface Operation {
   readonly answer:
     | { readonly data: keyof typeof COMPONENTS }
     | { readonly whole: keyof typeof COMPONENTS }
-    | { readonly types: readonly string[] };
+    | { readonly types: readonly string[] }
+    | "this";
   readonly refusals: readonly number[];
 }
 
@@ -160,32 +163,51 @@ const OPERATIONS: readonly Operation[] = [
     },
     ...{ body: SESSION_BODY, answer: { whole: "Done" }, refusals: [400, 401, 403, 413, 415] },
   },
+  {
+    ...{ path: SESSION_PATH, method: "delete", id: "closeSession", about: "Takes the cookie away" },
+    ...{ answer: { whole: "Done" }, refusals: [403] },
+  },
+  {
+    ...{ path: OPENAPI_PATH, method: "get", id: "getDocument", about: "This document" },
+    ...{ answer: "this", refusals: [400, 401, 403] },
+  },
 ];
 
-function pathItem({ method, ...operation }: Operation): JsonObject {
-  const { id, about, pathParameter, body } = operation;
+function paths(): JsonObject {
+  const names = new Set(OPERATIONS.map(({ path }) => path));
+  return Object.fromEntries(
+    [...names].map((name) => {
+      const here = OPERATIONS.filter(({ path }) => path === name);
+      return [name, Object.fromEntries(here.map((operation) => [operation.method, operationObject(operation)]))];
+    }),
+  );
+}
+
+function operationObject(operation: Operation): JsonObject {
+  const { path, id, about, pathParameter, body } = operation;
   const inPath = pathParameter && {
     ...{ name: pathParameter.name, in: "path", required: true },
     schema: jsonSchema(pathParameter.schema),
   };
   const list = [...(inPath === undefined ? [] : [inPath]), ...queryParameters(operation.parameters)];
   return {
-    [method]: {
-      operationId: id,
-      summary: about,
-      ...(list.length === 0 ? {} : { parameters: list }),
-      ...(body === undefined
-        ? {}
-        : { requestBody: { required: true, content: { "application/json": { schema: jsonSchema(body) } } } }),
-      responses: {
-        "200": { description: "Success", content: contentOf(operation.answer) },
-        ...Object.fromEntries(operation.refusals.map((status) => [String(status), refusal(status)])),
-      },
+    operationId: id,
+    summary: about,
+    // The way in.
+    ...(path === SESSION_PATH ? { security: [] } : {}),
+    ...(list.length === 0 ? {} : { parameters: list }),
+    ...(body === undefined
+      ? {}
+      : { requestBody: { required: true, content: { "application/json": { schema: jsonSchema(body) } } } }),
+    responses: {
+      "200": { description: "Success", content: contentOf(operation.answer) },
+      ...Object.fromEntries(operation.refusals.map((status) => [String(status), refusal(status)])),
     },
   };
 }
 
 function contentOf(answer: Operation["answer"]): JsonObject {
+  if (answer === "this") return { "application/json": { schema: { type: "object" } } };
   if ("types" in answer) return Object.fromEntries(answer.types.map((type) => [type, { schema: { type: "string" } }]));
   if ("whole" in answer) return { "application/json": { schema: refTo(answer.whole) } };
   const properties = { status: { const: "success" }, data: refTo(answer.data) };
@@ -206,7 +228,12 @@ const REFUSALS: { readonly [status: number]: string } = {
 
 function refusal(status: number): JsonObject {
   const content = { "application/json": { schema: refTo("Failure") } };
-  return { description: REFUSALS[status] ?? "Refused", content };
+  const headers = { "Retry-After": { description: "Seconds", schema: { type: "integer" } } };
+  return {
+    description: REFUSALS[status] ?? "Refused",
+    ...(status === 429 || status === 503 ? { headers } : {}),
+    content,
+  };
 }
 
 function refTo(name: keyof typeof COMPONENTS): JsonObject {
@@ -221,15 +248,27 @@ function queryParameters(schema: z.ZodType | undefined): JsonObject[] {
 }
 
 function jsonSchema(schema: z.ZodType): JsonObject {
-  const { $schema, ...rest } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+  const { $schema, ...rest } = z.toJSONSchema(schema, { ...AS_JSON_SCHEMA, io: "input", unrepresentable: "any" });
   return rest as JsonObject; // a schema is JSON
 }
 
 function componentSchemas(): JsonObject {
   const registry = z.registry<{ id: string }>();
   for (const [id, schema] of Object.entries(COMPONENTS)) registry.add(schema, { id });
-  const { schemas } = z.toJSONSchema(registry, { uri: (id) => `#/components/schemas/${id}` });
+  const { schemas } = z.toJSONSchema(registry, { ...AS_JSON_SCHEMA, uri: (id) => `#/components/schemas/${id}` });
   return Object.fromEntries(
     Object.entries(schemas).map(([id, { $schema, $id, ...rest }]) => [id, rest as JsonObject]), // a schema is JSON
   );
 }
+
+const AS_JSON_SCHEMA = {
+  override({ jsonSchema: made }: { readonly jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+    // What TypeScript calls readonly is nothing that OpenAPI would mean by it.
+    delete made.readOnly;
+    delete made.propertyNames;
+    if (made.maximum === Number.MAX_SAFE_INTEGER) delete made.maximum;
+    if (made.minimum === Number.MIN_SAFE_INTEGER) delete made.minimum;
+    // Parameters come as texts, and their defaults with them.
+    if (made.type === "integer" && typeof made.default === "string") made.default = Number(made.default);
+  },
+} as const;

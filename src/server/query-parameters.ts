@@ -53,7 +53,8 @@ function limit(fallback: number, max: number) {
     .regex(/^\d{1,4}$/, `expected a whole number from 1 to ${max}`)
     .default(String(fallback))
     .transform(Number)
-    .refine((number) => number >= 1 && number <= max, `expected a whole number from 1 to ${max}`);
+    .refine((number) => number >= 1 && number <= max, `expected a whole number from 1 to ${max}`)
+    .meta({ type: "integer", minimum: 1, maximum: max, pattern: undefined });
 }
 
 const cursor = z

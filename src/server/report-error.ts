@@ -53,8 +53,13 @@ const flag = z.boolean().nullish();
 const amount = z.number().min(0).max(Number.MAX_SAFE_INTEGER).nullish();
 const count = z.int().min(0).nullish();
 /** Looked at as a whole: a mebibyte of wrong items must not become as many messages. */
-const texts = z.custom<readonly string[]>(isTexts, "expected a list of texts");
-const object = z.custom<JsonObject>((value) => asObject(value) !== undefined, "expected an object").nullish();
+const texts = z
+  .custom<readonly string[]>(isTexts, "expected a list of texts")
+  .meta({ type: "array", items: { type: "string" } });
+const object = z
+  .custom<JsonObject>((value) => asObject(value) !== undefined, "expected an object")
+  .meta({ type: "object" })
+  .nullish();
 const counts = z.object({ last_1h: count, last_6h: count, last_24h: count }).nullish();
 
 const GPU = z.object({
@@ -114,7 +119,9 @@ const REPORT = z.object({
 });
 type Report = z.infer<typeof REPORT>;
 /** For the document of the API. Fields of which nothing is known are kept as details. */
-export const REPORT_BODY: z.ZodType = REPORT.loose();
+export const REPORT_BODY: z.ZodType = REPORT.loose().meta({
+  anyOf: [{ required: ["type"] }, { required: ["message"] }],
+});
 const KNOWN_FIELDS: ReadonlySet<string> = new Set(Object.keys(REPORT.shape));
 
 function toRawError(report: Report, body: JsonObject, around: ReportSurroundings): RawError {

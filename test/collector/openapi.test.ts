@@ -1,5 +1,6 @@
 /** The document of the API against what a collector answers: empty, full, and when it refuses. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import Ajv2020 from "ajv/dist/2020";
 import { eventually } from "../instrumentation/fixture-app";
@@ -75,6 +76,20 @@ test("the document lists each parameter that is taken, and no other", async (con
   const away = await ask(collector, "get", "/api/errors");
   assert.equal(away.status, 503);
   check(document.paths["/api/errors"]?.["get"] ?? assert.fail(), 503, away.text);
+});
+
+test("people and machines are told of the same questions", async (context) => {
+  const collector = await startCollector(context, { args: ["--no-store"] });
+  const document = (await (await fetch(`${collector.apiUrl}/api/openapi.json`)).json()) as Document;
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/\{(?:\w+)\}/, ":key")}`),
+  );
+  const rows = readFileSync("docs/rest.md", "utf8").matchAll(/^\| `(GET|POST) (\/api\/\S+)`(.*?)\|/gm);
+  const told = [...rows].flatMap(([, method, path = "", more = ""]) => [
+    `${method} ${path.replace(/:\w+/, ":key")}`,
+    ...(more.includes("DELETE") ? [`DELETE ${path}`] : []),
+  ]);
+  assert.deepEqual(operations.sort(), told.sort());
 });
 
 const KEYS = { id: "e-1", fingerprint: "0011223344556677", request_id: "r-1" };
