@@ -21,8 +21,9 @@ export function BarList({ counts, most = 8, to, isChosen, format = count }: BarL
     .filter(([, value]) => value > 0)
     .sort(([one, a], [other, b]) => b - a || (one < other ? -1 : 1));
   const total = sorted.reduce((sum, [, value]) => sum + value, 0);
-  const shown = sorted.slice(0, most);
-  const rest = sorted.slice(most);
+  // A line for the sum of one would take the room of that one.
+  const shown = sorted.length === most + 1 ? sorted : sorted.slice(0, most);
+  const rest = sorted.slice(shown.length);
   const highest = shown[0]?.[1] ?? 1;
   return (
     <ul class="bars">

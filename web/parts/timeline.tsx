@@ -145,17 +145,24 @@ function chartOptions(): Omit<uPlot.Options, "width" | "height"> {
 /** Half an error is none. */
 const WHOLE_STEPS = Array.from({ length: 9 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
-/** A bar stands on its interval's begin, so the last needs its interval's room. */
-function wholeIntervals(plot: uPlot, low: number | null, high: number | null): uPlot.Range.MinMax {
-  const [first = 0, second = first + 60] = plot.data[0];
-  return [low ?? 0, (high ?? 0) + (second - first)];
+/**
+ * A bar stands on its interval's begin, so the last needs its interval's room. From the data alone: uPlot hands in the
+ * range that is on when it only draws anew, which would grow each time.
+ */
+function wholeIntervals(plot: uPlot): uPlot.Range.MinMax {
+  const [times] = plot.data;
+  const [first = 0, second = first + 60] = times;
+  return [first, (times.at(-1) ?? first) + (second - first)];
 }
 
+/** None that the edge would cut. */
 function timeLabels(plot: uPlot, ticks: readonly number[]): string[] {
   const [first = 0] = plot.data[0];
   const isDays = (plot.data[0].at(-1) ?? 0) - first > 2 * 86_400;
-  return ticks.map((tick) => (isDays ? day(tick * 1_000) : hour(tick * 1_000)));
+  const end = plot.bbox.width / devicePixelRatio - HALF_A_LABEL;
+  return ticks.map((tick) => (plot.valToPos(tick, "x") > end ? "" : isDays ? day(tick * 1_000) : hour(tick * 1_000)));
 }
+const HALF_A_LABEL = 14;
 
 /** What the bar under the pointer stands for. */
 function tooltip(): uPlot.Plugin {

@@ -2,6 +2,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import type { JsonObject, Severity } from "../../src/event";
 import type { ErrorDetail } from "../../src/store/answers";
+import { Breadcrumbs } from "../parts/breadcrumbs";
 import { CopyButton } from "../parts/copy-button";
 import { Dialog } from "../parts/dialog";
 import { Fields } from "../parts/fields";
@@ -15,8 +16,8 @@ import { isTrueAt, numberAt, objectAt, objectsAt, textAt, textsAt } from "../sta
 import { narrow, place } from "../state/navigation";
 import { type Place, placeIn } from "../state/place";
 import { useQuery } from "../state/query";
-import { count, duration } from "../text/numbers";
-import { ago, clock, full } from "../text/times";
+import { count } from "../text/numbers";
+import { ago, full } from "../text/times";
 
 export function ErrorSheet({ id }: { readonly id: string }): JSX.Element {
   const { data, problem } = useQuery<ErrorDetail>(`/api/errors/${encodeURIComponent(id)}`, { follows: false });
@@ -274,31 +275,6 @@ function Cause({ cause }: { readonly cause: JsonObject }): JSX.Element {
       <Block text={textAt(cause, "message") ?? ""} max={1_000} />
       {properties !== undefined && <Fields object={properties} />}
     </>
-  );
-}
-
-function Breadcrumbs({ crumbs }: { readonly crumbs: readonly JsonObject[] }): JSX.Element {
-  return (
-    <ol class="crumbs">
-      {crumbs.map((crumb, index) => {
-        const took = numberAt(crumb, "duration_ms");
-        const data = objectAt(crumb, "data");
-        const time = Date.parse(textAt(crumb, "timestamp") ?? "");
-        return (
-          <li key={index}>
-            <span class="crumb-time">{Number.isNaN(time) ? "" : clock(time)}</span>
-            <span class="crumb-kind">
-              <Line text={textAt(crumb, "category") ?? textAt(crumb, "type") ?? ""} max={40} />
-            </span>
-            <span class="crumb-text">
-              <Line text={textAt(crumb, "message") ?? ""} max={300} />
-              {took !== undefined && <span class="faint"> {duration(took)}</span>}
-              {data !== undefined && <Fields object={data} />}
-            </span>
-          </li>
-        );
-      })}
-    </ol>
   );
 }
 

@@ -4,7 +4,7 @@ import type { HardwareData, MachineRow } from "../../src/store/answers";
 import { Ago } from "../parts/ago";
 import { BarList } from "../parts/bar-list";
 import { ErrorList } from "../parts/error-list";
-import { Gauge } from "../parts/gauge";
+import { Gauge, levelOf } from "../parts/gauge";
 import { Panel } from "../parts/panel";
 import { StatusChip } from "../parts/severity";
 import { Line } from "../parts/shown-text";
@@ -58,10 +58,13 @@ function spaced(counts: HardwareData["by_status"]): HardwareData["by_status"] {
 }
 
 function Machines({ machines }: { readonly machines: HardwareData["machines"] }): JSX.Element {
-  const sorted = Object.entries(machines).sort(
-    ([, one], [, other]) =>
-      STATUSES.indexOf(one.status) - STATUSES.indexOf(other.status) || (one.timestamp < other.timestamp ? 1 : -1),
-  );
+  const sorted = Object.entries(machines)
+    .map(([worker, machine]) => ({ worker, machine, status: statusOf(machine) }))
+    .sort(
+      (one, other) =>
+        STATUSES.indexOf(one.status) - STATUSES.indexOf(other.status) ||
+        (one.machine.timestamp < other.machine.timestamp ? 1 : -1),
+    );
   if (sorted.length === 0) {
     return (
       <Empty title="No machine has told of itself">
@@ -71,9 +74,9 @@ function Machines({ machines }: { readonly machines: HardwareData["machines"] })
   }
   return (
     <ul class="machines">
-      {sorted.slice(0, MAX_MACHINES).map(([worker, machine]) => (
+      {sorted.slice(0, MAX_MACHINES).map(({ worker, machine, status }) => (
         <li key={worker}>
-          <Machine worker={worker} machine={machine} />
+          <Machine worker={worker} machine={machine} status={status} />
         </li>
       ))}
       {sorted.length > MAX_MACHINES && <li class="faint">{sorted.length - MAX_MACHINES} more</li>}
@@ -81,31 +84,59 @@ function Machines({ machines }: { readonly machines: HardwareData["machines"] })
   );
 }
 
-const STATUSES = ["critical", "warning", "stable"];
+type Status = MachineRow["status"];
+/** The gravest first. */
+const STATUSES: readonly Status[] = ["critical", "warning", "stable"];
+const LIMITS = {
+  cpu: { warning: 75, critical: 90 },
+  memory: { warning: 80, critical: 95 },
+  disk: { warning: 85, critical: 95 },
+  gpuMemory: { warning: 85, critical: 95 },
+  gpuHeat: { warning: 80, critical: 90 },
+} as const;
 
-function Machine({ worker, machine }: { readonly worker: string; readonly machine: MachineRow }): JSX.Element {
+/** The gravest of what the collector says and what the gauges show: a card is never calmer than what stands on it. */
+function statusOf({ status, cpu_percent, memory_percent, disk_percent, gpus }: MachineRow): Status {
+  const shown: readonly Status[] = [
+    status,
+    levelOf(cpu_percent, LIMITS.cpu),
+    levelOf(memory_percent, LIMITS.memory),
+    levelOf(disk_percent, LIMITS.disk),
+    ...gpus.map((gpu) => levelOf(gpu.memory_percent, LIMITS.gpuMemory)),
+    ...gpus.map((gpu) => levelOf(gpu.temperature_celsius, LIMITS.gpuHeat)),
+  ];
+  return STATUSES.find((candidate) => shown.includes(candidate)) ?? "stable";
+}
+
+interface MachineProps {
+  readonly worker: string;
+  readonly machine: MachineRow;
+  readonly status: Status;
+}
+
+function Machine({ worker, machine, status }: MachineProps): JSX.Element {
   const about = [machine.service, machine.hostname, machine.platform].filter((text) => text !== null).join(" · ");
   return (
-    <article class={`machine ${machine.status}`}>
+    <article class={`machine ${status}`}>
       <header>
         <h3>
           <Line text={worker} max={60} />
         </h3>
-        <StatusChip status={machine.status} />
+        <StatusChip status={status} />
         <p class="faint">
           <Line text={about} max={80} /> · <Ago time={machine.timestamp} />
         </p>
       </header>
-      <Gauge name="CPU" value={machine.cpu_percent} warning={75} critical={90} />
-      <Gauge name="Memory" value={machine.memory_percent} warning={80} critical={95} />
-      <Gauge name="Disk" value={machine.disk_percent} warning={85} critical={95} />
+      <Gauge name="CPU" value={machine.cpu_percent} limits={LIMITS.cpu} />
+      <Gauge name="Memory" value={machine.memory_percent} limits={LIMITS.memory} />
+      <Gauge name="Disk" value={machine.disk_percent} limits={LIMITS.disk} />
       {machine.gpus.slice(0, MAX_GPUS).map((gpu) => (
         <div key={gpu.index} class="gpu">
           <p class="gpu-name" title={gpu.name}>
             <Line text={`GPU ${gpu.index} ${gpu.name}`} max={48} />
           </p>
-          <Gauge name="Memory" value={gpu.memory_percent} warning={85} critical={95} />
-          <Gauge name="Heat" value={gpu.temperature_celsius} unit="°C" warning={80} critical={90} />
+          <Gauge name="Memory" value={gpu.memory_percent} limits={LIMITS.gpuMemory} />
+          <Gauge name="Heat" value={gpu.temperature_celsius} unit="°C" limits={LIMITS.gpuHeat} />
         </div>
       ))}
       {machine.gpus.length > MAX_GPUS && <p class="faint">{machine.gpus.length - MAX_GPUS} more GPUs</p>}

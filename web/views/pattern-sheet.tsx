@@ -56,7 +56,6 @@ function Detail({ group }: { readonly group: GroupDetail }): JSX.Element {
         <strong>What to do</strong> <Line text={group.advice} max={1_000} />
       </p>
       <dl class="tiles">
-        <Tile name={range} value={count(group.occurrences)} />
         <Tile name="Last hour" value={count(group.last_1h)} />
         <Tile name="6 hours" value={count(group.last_6h)} />
         <Tile name="24 hours" value={count(group.last_24h)} />

@@ -132,9 +132,7 @@ function EndpointTable({ endpoints }: { readonly endpoints: readonly EndpointRow
             </th>
             <td class="number">{rate(row.per_minute)}/min</td>
             <td class="number on-middle">{count(row.count)}</td>
-            <td class={`number ${row.errors > 0 ? "critical-text" : "faint"}`}>
-              {percent(row.count === 0 ? 0 : (row.errors / row.count) * 100)}
-            </td>
+            <td class={`number ${errorTone(shareOf(row))}`}>{percent(shareOf(row))}</td>
             <td class={`number on-small ${row.slow > 0 ? "warning-text" : "faint"}`}>{count(row.slow)}</td>
             <td class="on-wide bar-column">
               <Latency row={row} of={slowest} />
@@ -148,6 +146,15 @@ function EndpointTable({ endpoints }: { readonly endpoints: readonly EndpointRow
       </tbody>
     </table>
   );
+}
+
+function shareOf({ count: all, errors }: EndpointRow): number {
+  return all === 0 ? 0 : (errors / all) * 100;
+}
+
+/** Red is for endpoints that fail, not for one failure of a thousand. */
+function errorTone(percentage: number): string {
+  return percentage >= 5 ? "critical-text" : percentage >= 1 ? "warning-text" : percentage > 0 ? "" : "faint";
 }
 
 /** From the middle one to the slowest of a hundred, on one scale of powers for all endpoints. */
