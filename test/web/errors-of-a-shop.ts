@@ -1,5 +1,6 @@
 /** What a shop's services would tell a collector in a bad hour: every kind of thing that the page shows. */
 import assert from "node:assert/strict";
+import { CARRIED_ATTRIBUTES as CARRIED } from "../../src/event";
 import { hexId, postOtlp, tracesBody } from "../collector/otlp-requests";
 
 export interface Report {
@@ -279,4 +280,102 @@ async function tellOfCheckout(otlpUrl: string, begin: number): Promise<number> {
   );
   assert.equal(status, 200);
   return 2;
+}
+
+/** As a service with Seismo tells of it: with source lines, variables, causes and what its request did before. */
+export async function tellOfExplained(otlpUrl: string): Promise<void> {
+  const begin = Date.now() - 5_000;
+  const crumb = (after: number, durationMillis: number, rest: object): object => ({
+    timeUnixMillis: begin + after,
+    type: "span",
+    level: "info",
+    offsetMillis: after,
+    durationMillis,
+    data: {},
+    ...rest,
+  });
+  const frame = (name: string, file: string, line: number, rest: object): object => ({
+    function: name,
+    module: "",
+    file,
+    line,
+    column: 11,
+    inApp: true,
+    ...rest,
+  });
+  const explained = {
+    [CARRIED.handled]: false,
+    [CARRIED.frames]: JSON.stringify([
+      frame("priceOf", "/srv/shop/src/basket.ts", 41, {
+        context: {
+          pre: ["export function priceOf(basket: Basket): Cents {", "  const [first] = basket.items;"],
+          line: "  return first.price * basket.amount;",
+          post: ["}", ""],
+        },
+        variables: {
+          basket: { items: [], amount: 3, note: "<img src=x onerror=window.attacked=7>" },
+          first: "undefined",
+        },
+      }),
+      frame("checkout", "/srv/shop/src/checkout.ts", 17, {
+        context: { pre: ["  const basket = await load(id);"], line: "  const total = priceOf(basket);", post: [] },
+      }),
+      frame("Layer.handle", "node_modules/express/lib/layer.js", 95, { inApp: false }),
+    ]),
+    [CARRIED.causes]: JSON.stringify([
+      {
+        relation: "cause",
+        type: "EmptyBasket",
+        message: "a basket of no items",
+        stack: "",
+        properties: { basketId: 77 },
+      },
+    ]),
+    [CARRIED.breadcrumbs]: JSON.stringify([
+      crumb(2, 3.1, {
+        category: "database",
+        message: "SELECT shop.baskets",
+        data: {
+          "db.system.name": "postgresql",
+          "db.namespace": "shop",
+          "db.query.text": "SELECT * FROM baskets WHERE id = ?",
+          "server.address": "db.internal",
+          "server.port": 5432,
+        },
+      }),
+      crumb(9, 48, {
+        category: "http",
+        message: "GET",
+        level: "error",
+        data: {
+          "url.full": "http://prices.internal/v1/prices",
+          "http.response.status_code": 503,
+          error: "no prices today",
+        },
+      }),
+      {
+        ...crumb(60, 0, { type: "log", category: "checkout", level: "warning", message: "going on without prices" }),
+        durationMillis: undefined,
+      },
+      {
+        ...crumb(61, 0, { type: "custom", category: "basket", message: "emptied", data: { by: { kind: "customer" } } }),
+        durationMillis: undefined,
+      },
+    ]),
+  };
+  const span = {
+    name: "POST /basket",
+    kind: 2,
+    startMillis: begin,
+    durationMillis: 70,
+    status: 2,
+    exception: { type: "TypeError", message: "Cannot read properties of undefined (reading 'price') of a basket" },
+    attributes: {
+      "http.request.method": "POST",
+      "http.route": "/basket",
+      "http.response.status_code": 500,
+      ...explained,
+    },
+  };
+  assert.equal(await postOtlp(otlpUrl, tracesBody([{ service: "shop", worker: "web-1", spans: [span] }])), 200);
 }

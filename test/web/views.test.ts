@@ -5,7 +5,7 @@ import type { Browser, Page } from "playwright-core";
 import { freshFolder, startCollector } from "../collector/running-collector";
 import { NO_PAGE, serve } from "../server/ask";
 import { fitsTheScreen, isAccessible, openPage, screenshot, startBrowser } from "./browser";
-import { CHECKOUT, tellAll } from "./errors-of-a-shop";
+import { CHECKOUT, tellAll, tellOfExplained } from "./errors-of-a-shop";
 import { createSampleQueries } from "./sample-queries";
 import { stored } from "./stored";
 
@@ -61,6 +61,44 @@ test("every view shows its data, in both themes and on a phone, for eyes, keyboa
     assert.deepEqual(complaints, []);
     await page.context().close();
   });
+
+  await context.test(
+    "what a service explained of an error stands with it: source, variables, causes, what came before",
+    async () => {
+      await tellOfExplained(collector.otlpUrl);
+      const { page, complaints } = await openPage(browser, collector.apiUrl, "?view=distribution&q=of+a+basket");
+      await page
+        .getByRole("link", { name: /of a basket/ })
+        .first()
+        .click();
+      const sheet = page.getByRole("dialog");
+      for (const text of [
+        "return first.price * basket.amount;",
+        "<img src=x onerror=window.attacked=7>",
+        "EmptyBasket",
+        "SELECT * FROM baskets WHERE id = ?",
+        "db.internal",
+        "+9 ms",
+        "no prices today",
+        "going on without prices",
+      ]) {
+        await sheet.getByText(text, { exact: false }).filter({ visible: true }).first().waitFor();
+      }
+      assert.equal(await sheet.getByText("const total = priceOf(basket);").filter({ visible: true }).count(), 0);
+      await sheet.getByText("/srv/shop/src/checkout.ts").click();
+      await sheet.getByText("const total = priceOf(basket);").filter({ visible: true }).waitFor();
+      assert.equal(await page.evaluate("window.attacked"), undefined);
+      await isAccessible(page, "an explained error");
+      await page.setViewportSize({ width: 1440, height: 1500 });
+      await screenshot(page, "explained-dark");
+      await page.setViewportSize({ width: 360, height: 800 });
+      await fitsTheScreen(page, "an explained error at 360 px");
+      await sheet.getByRole("heading", { name: "Before it" }).scrollIntoViewIfNeeded();
+      await screenshot(page, "explained-phone");
+      assert.deepEqual(complaints, []);
+      await page.context().close();
+    },
+  );
 
   await context.test("a pattern opens with why it is one, and leads to its errors", async () => {
     const { page, complaints } = await openPage(browser, collector.apiUrl, "?view=patterns");

@@ -17,9 +17,14 @@ export function Tabs(): JSX.Element {
     document.getElementById(`tab-${target}`)?.focus();
   };
   useEffect(() => {
-    // On a narrow screen the row of tabs is wider than the screen.
-    const tab = document.getElementById(`tab-${view}`);
-    if (tab !== null) list.current?.scrollTo({ left: tab.offsetLeft - 24 });
+    // On a narrow screen, or one that was turned, the row of tabs is wider than the screen.
+    const showChosen = (): void => {
+      const tab = document.getElementById(`tab-${view}`);
+      if (tab !== null) list.current?.scrollTo({ left: tab.offsetLeft - 24 });
+    };
+    showChosen();
+    addEventListener("resize", showChosen);
+    return () => removeEventListener("resize", showChosen);
   }, [view]);
   return (
     <nav ref={list} class="tabs" aria-label="Views">
