@@ -64,6 +64,49 @@ test("an error that is reported appears at once, is counted, said and heard", as
   assert.deepEqual(complaints, []);
 });
 
+/** Stands in for the desktop, which a headless browser has none of: it says yes, and notes what it is told. */
+const SPY_ON_DESKTOP = `
+  window.told = [];
+  window.Notification = class {
+    static permission = "default";
+    static async requestPermission() { return (this.permission = "granted"); }
+    constructor(title, { body, tag }) { window.told.push({ title, body, tag }); window.lastTold = this; }
+    close() {}
+  };
+  window.isLookedAt = true;
+  document.hasFocus = () => window.isLookedAt;
+`;
+
+test("a critical error is told of on the desktop, by choice and while nobody looks at the page", async (context) => {
+  const browser = await startBrowser(context);
+  if (browser === undefined) return;
+  const { apiUrl } = await startCollector(context);
+  await stored(apiUrl, 0);
+  const { page, complaints } = await openPage(browser, apiUrl, "", { before: SPY_ON_DESKTOP });
+  await page.getByText("Live", { exact: true }).waitFor();
+  const fail = async (message: string): Promise<void> => {
+    await report(apiUrl, { service: "shop", type: "Sudden", message, error_category: "worker_crashed" });
+    await page.getByText(message).filter({ visible: true }).first().waitFor();
+  };
+
+  await page.evaluate("window.isLookedAt = false");
+  await fail("nobody chose to be told");
+  await page.getByRole("button", { name: "Settings" }).click();
+  await page.getByRole("checkbox", { name: /critical errors and new groups/i }).check();
+  await page.keyboard.press("Escape");
+  await page.evaluate("window.isLookedAt = true");
+  await fail("everybody looks");
+  assert.deepEqual(await page.evaluate("window.told"), []);
+
+  await page.evaluate("window.isLookedAt = false");
+  await fail("the till is on fire");
+  const told = await soon("a notification", async () => (await page.evaluate("window.told[0]")) ?? undefined);
+  assert.match(JSON.stringify(told), /the till is on fire/);
+  await page.evaluate("window.lastTold.onclick()");
+  await page.getByRole("dialog").getByText("the till is on fire").first().waitFor();
+  assert.deepEqual(complaints, []);
+});
+
 test("a lost connection is said, and made good when the collector is back", async (context) => {
   const browser = await startBrowser(context);
   if (browser === undefined) return;
