@@ -16,19 +16,20 @@ export interface LabelledError {
   readonly language: string;
 }
 
-export type Half = "a" | "b" | "c";
-export const HALVES: readonly Half[] = ["a", "b", "c"];
+export type SetName = "a" | "b" | "c" | "d" | "e" | "f";
+export const MESSAGE_SETS: readonly SetName[] = ["a", "b", "c", "d", "e", "f"];
+export const TRACE_SETS: readonly SetName[] = ["a", "b", "c", "d", "f"];
 
 const FOLDER = join("test", "fixtures", "grouping");
-const SEEDS: { readonly [H in Half]: number } = { a: 1, b: 2, c: 5 };
+const SEEDS: { readonly [H in SetName]: number } = { a: 1, b: 2, c: 5, d: 7, e: 11, f: 13 };
 const INSTANCES = { message: 5, trace: 3 } as const;
 
 /** Messages without a stack, in an order that has nothing to do with their statements. */
-export function labelledMessages(half: Half): readonly LabelledError[] {
-  const random = randomFrom(SEEDS[half]);
+export function labelledMessages(set: SetName): readonly LabelledError[] {
+  const random = randomFrom(SEEDS[set]);
   const errors: LabelledError[] = [];
   let statement = 0;
-  for (const line of readFileSync(join(FOLDER, `messages-${half}.txt`), "utf8").split("\n")) {
+  for (const line of readFileSync(join(FOLDER, `messages-${set}.txt`), "utf8").split("\n")) {
     if (line === "" || line.startsWith("# ")) continue;
     const split = line.indexOf("::");
     const type = line.slice(0, split).trim();
@@ -38,10 +39,10 @@ export function labelledMessages(half: Half): readonly LabelledError[] {
     const last = errors.at(-1);
     for (let instance = 0; instance < INSTANCES.message; instance++) {
       errors.push({
-        id: `${half}-${errors.length}`,
-        label: `message ${half}${statement}`,
+        id: `${set}-${errors.length}`,
+        label: `message ${set}${statement}`,
         type: isAnotherForm ? (last?.type ?? "") : type,
-        message: filled(text, half, random, new Map()),
+        message: filled(text, set, random, new Map()),
         stack: "",
         language: "",
       });
@@ -50,10 +51,10 @@ export function labelledMessages(half: Half): readonly LabelledError[] {
   return shuffled(errors, random);
 }
 
-export function labelledTraces(half: Half): readonly LabelledError[] {
-  const random = randomFrom(SEEDS[half] + 2);
+export function labelledTraces(set: SetName): readonly LabelledError[] {
+  const random = randomFrom(SEEDS[set] + 2);
   const errors: LabelledError[] = [];
-  const blocks = readFileSync(join(FOLDER, `traces-${half}.txt`), "utf8")
+  const blocks = readFileSync(join(FOLDER, `traces-${set}.txt`), "utf8")
     .split(/^== /m)
     .slice(1);
   for (const [number, block] of blocks.entries()) {
@@ -63,11 +64,11 @@ export function labelledTraces(half: Half): readonly LabelledError[] {
       for (let instance = 0; instance < INSTANCES.trace; instance++) {
         const slots = new Map<string, string>();
         errors.push({
-          id: `${half}-trace-${errors.length}`,
-          label: `trace ${half}${number}`,
+          id: `${set}-trace-${errors.length}`,
+          label: `trace ${set}${number}`,
           type,
-          message: filled(message, half, random, slots),
-          stack: filled(form.replace(/\n$/, ""), half, random, slots),
+          message: filled(message, set, random, slots),
+          stack: filled(form.replace(/\n$/, ""), set, random, slots),
           language,
         });
       }
@@ -98,17 +99,19 @@ function unescaped(text: string): string {
   return text.replace(/\\([nrt])/g, (_, letter: string) => (letter === "n" ? "\n" : letter === "r" ? "\r" : "\t"));
 }
 
-/** `{{kind}}`, or `{{kind:name}}` for the same value wherever the name stands within one error. */
-function filled(text: string, half: Half, random: Random, slots: Map<string, string>): string {
-  return text.replace(/\{\{([\w.]+)(?::(\w+))?\}\}/g, (slot, kind: string, name: string | undefined) => {
-    const known = name === undefined ? undefined : slots.get(name);
-    if (known !== undefined) return known;
-    const make = SLOTS[kind];
-    if (make === undefined) throw new Error(`unknown slot ${slot}`);
-    const value = make(POOLS[half], random);
-    if (name !== undefined) slots.set(name, value);
-    return value;
-  });
+/** `{{one|of|these}}`; `{{kind}}`, or `{{kind:name}}` for the same value wherever the name stands within one error. */
+function filled(text: string, set: SetName, random: Random, slots: Map<string, string>): string {
+  return text
+    .replace(/\{\{([^{}|]*\|[^{}]*)\}\}/g, (_, list: string) => pick(list.split("|"), random))
+    .replace(/\{\{([\w.]+)(?::(\w+))?\}\}/g, (slot, kind: string, name: string | undefined) => {
+      const known = name === undefined ? undefined : slots.get(name);
+      if (known !== undefined) return known;
+      const make = SLOTS[kind];
+      if (make === undefined) throw new Error(`unknown slot ${slot}`);
+      const value = make(POOLS[set], random);
+      if (name !== undefined) slots.set(name, value);
+      return value;
+    });
 }
 
 interface Pool {
@@ -124,7 +127,7 @@ interface Pool {
 
 const words = (text: string): readonly string[] => text.split(" ");
 
-const POOLS: { readonly [H in Half]: Pool } = {
+const POOLS: { readonly [H in SetName]: Pool } = {
   a: {
     names: words("ann bob carla dmitri eve farid greta hugo ines jonas kwame lena milo nadia omar petra rolf"),
     hosts: words("web-1 web-12 db03 ip-10-2-7-19 worker-eu-4 node17 edge-7 mirror2"),
@@ -154,6 +157,36 @@ const POOLS: { readonly [H in Half]: Pool } = {
     programs: words("ld.lld ffprobe netd canloggerd torchrun"),
     roots: words("/srv/till /opt/port /workspace/fw /home/ci/ran /app"),
     years: [2022, 2029],
+  },
+  d: {
+    names: words("imogen takeshi olu bartek xiomara dev ngozi rasmus pilar yan cleo abdi fenja marco thuy"),
+    hosts: words("hv-204 pay-node3 cass11 mx2 ix-prod-0b rpi4 nid00412 oak"),
+    domains: words("relay.tidewater.io api.corvid.app files.lumen-lab.org ns1.halcyon.net core.svc.cluster.local"),
+    folders: words("/var/log/stash /home/imogen/.cache /data1/blocks/cur /sys/class/hwmon /Volumes/Archive/2021"),
+    files: words("core.4412 ledger.csv part-00017.parquet IMG_2041.HEIC cert.pem"),
+    programs: words("crond wpa_supplicant gnome-shell nginx mysqld"),
+    roots: words("/srv/atlas /home/runner/work/atlas /usr/local/atlas /opt/atlas/current /app"),
+    years: [2018, 2027],
+  },
+  e: {
+    names: words("salma victor jiho oksana benedict mwangi liv arturo priya gus ilse demba rhys chiara zoltan"),
+    hosts: words("compute-07 lab3 zk1 storage-b2 px-eu-9 n0147 tulip devbox"),
+    domains: words("mail.brightfen.com hub.kelp.dev static.orrery.net auth.internal git.sable.io"),
+    folders: words("/mnt/ssd0/shard7 /Users/liv/Library /etc/kelp /var/tmp/x /proc/self"),
+    files: words("snapshot.bin access.log users.json movie.mkv id_rsa.pub"),
+    programs: words("dockerd sshd bash kworker beam.smp"),
+    roots: words("/opt/kelp /code /home/liv/kelp /var/task /builds/kelp"),
+    years: [2015, 2028],
+  },
+  f: {
+    names: words("noemi kaspar ayumi tendai wojtek isla rafael mina jorge hana samir petra-lee goran adaeze finn"),
+    hosts: words("db-eu-3 edge12 nodeB gpu7 mq-02 fra1-web-4 r740xd birch"),
+    domains: words("sso.larkfield.com img.pebble.net repo.quill.internal bus.lan status.ferro.io"),
+    folders: words("/var/lib/lark /home/isla/work /data/in/2026 /opt/quill/tmp /media/usb0"),
+    files: words("orders.csv dump.sql.gz app.log cover.png token.json"),
+    programs: words("rsyslogd python3 wpa_cli Xorg containerd"),
+    roots: words("/srv/lark /usr/src/app /home/finn/lark /opt/build/lark /workspace/lark"),
+    years: [2016, 2029],
   },
 };
 
@@ -231,6 +264,7 @@ const SLOTS: { readonly [kind: string]: Slot } = {
       .normalize("NFD")
       .replace(/[^a-z]/g, "")}@${pick(domains, random)}`,
   host,
+  thread,
   fqdn: ({ domains }, random) => pick(domains, random),
   url: ({ domains }, random) =>
     `https://${pick(domains, random)}/v${between(random, 1, 3)}/items/${between(random, 1, 999)}?page=${between(random, 1, 9)}`,

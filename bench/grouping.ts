@@ -20,7 +20,14 @@ import { redact } from "../src/processors/redact";
 import { compileRules } from "../src/processors/rules";
 import { parseStack } from "../src/processors/stack";
 import { rawFrom } from "../test/processors/raw-error";
-import { HALVES, type Half, type LabelledError, labelledMessages, labelledTraces } from "./grouping-set";
+import {
+  type LabelledError,
+  labelledMessages,
+  labelledTraces,
+  MESSAGE_SETS,
+  type SetName,
+  TRACE_SETS,
+} from "./grouping-set";
 import { markdownTable } from "./markdown-table";
 import { median } from "./statistics";
 
@@ -61,22 +68,21 @@ function main(): void {
     },
   });
   if (values.help) return void console.log(HELP);
-  for (const [name, load] of [
-    ["messages", labelledMessages],
-    ["traces", labelledTraces],
-  ] as const) {
-    for (const half of HALVES) report(name, half, load(half), values.wrong);
-  }
+  for (const set of MESSAGE_SETS) report("messages", set, labelledMessages(set), values.wrong);
+  for (const set of TRACE_SETS) report("traces", set, labelledTraces(set), values.wrong);
   reportCounts();
   if (Number(values.rounds) > 0) reportTimes(Number(values.rounds));
 }
+
+/** No rule was learnt from it. */
+const HELD_OUT: SetName = "f";
 
 /** The least that a set must have for its scores to mean anything. */
 const LEAST = { messages: 1_000, traces: 200 } as const;
 
 function reportCounts(): void {
-  const messages = HALVES.flatMap((half) => [...labelledMessages(half)]);
-  const traces = HALVES.flatMap((half) => [...labelledTraces(half)]);
+  const messages = MESSAGE_SETS.flatMap((set) => [...labelledMessages(set)]);
+  const traces = TRACE_SETS.flatMap((set) => [...labelledTraces(set)]);
   const rows = [["messages", messages, LEAST.messages] as const, ["traces", traces, LEAST.traces] as const].map(
     ([name, errors, least]) => {
       const { statements } = score(errors, ({ label }) => label);
@@ -92,13 +98,15 @@ function reportCounts(): void {
   console.log(markdownTable(["", "errors", "problems", "target"], rows));
 }
 
-function report(name: string, half: Half, errors: readonly LabelledError[], showsWrong: boolean): void {
+function report(name: string, set: SetName, errors: readonly LabelledError[], showsWrong: boolean): void {
   const rows = Object.entries(GROUPERS).map(([grouper, group]) => {
     const { groups, ga, fga, merged, split } = score(errors, group);
     return [grouper, String(groups), ...[ga, fga, merged, split].map((share) => share.toFixed(3))];
   });
   const { statements } = score(errors, ({ label }) => label);
-  console.log(`\nSet ${half}${half === "c" ? ", held out" : ""}: ${errors.length} ${name} of ${statements} problems\n`);
+  console.log(
+    `\nSet ${set}${set === HELD_OUT ? ", held out" : ""}: ${errors.length} ${name} of ${statements} problems\n`,
+  );
   console.log(markdownTable(["", "groups", "GA", "FGA", "merged", "split"], rows));
   if (showsWrong) listWrong(errors);
 }

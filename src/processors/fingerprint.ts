@@ -1,7 +1,7 @@
 /**
  * Names the fault behind an error: the same on every host, in every release, in process and by OTLP.
  *
- *   given parts ─► user's rules ─► what the latest version infers (fingerprint-v2.ts)
+ *   given parts ─► user's rules ─► what the latest version infers (fingerprint-v3.ts)
  *
  * The first that applies decides. JSON keeps the parts apart, so ("A","BC") and ("AB","C") never meet.
  */
@@ -66,10 +66,6 @@ function nameBy(
 ): Fingerprint {
   const template = algorithm.templateOf(error);
   const { version } = algorithm;
-  const inferred = (): Fingerprint => {
-    const decision = algorithm.infer(error, frames, classification, template);
-    return { id: idOf(decision.parts), version, reason: decision.reason, template };
-  };
   if (parts === undefined || parts.length === 0) return inferred();
   const only = parts.length === 1 ? parts[0] : undefined;
   // An id that Seismo gave upstream stays what it is, and so does the default when nothing is added to it.
@@ -84,6 +80,11 @@ function nameBy(
   };
   const id = idOf(parts.map((part) => filled(part, fill)));
   return { id, version, reason: `${reason} ${JSON.stringify(parts)}`, template };
+
+  function inferred(): Fingerprint {
+    const decision = algorithm.infer(error, frames, classification, template);
+    return { id: idOf(decision.parts), version, reason: decision.reason, template };
+  }
 }
 
 /** The first that is another id. */

@@ -96,7 +96,7 @@ const HOST_AND_PROCESS = new RegExp(`(?!${LEVEL_NAME} )[\\w.-]{1,64} ${PROGRAM}\
 const HOST_AND_PROGRAM = new RegExp(`(?!${LEVEL_NAME} )[\\w.-]{1,64} ${PROGRAM}: {0,4}`, "y");
 /** Threads, processes, sessions in brackets; bare numbers; one letter for the level, with a tag behind it. */
 const BETWEEN =
-  /(?:\[[^\]\n]{0,64}\]|\((?:[\w .:#/-]{1,64})\)|\d{1,10}(?= {1,8}[-\d[(A-Z])|[VDIWEF](?= [\w.$-]{1,64}\s{0,8}:)|\d{1,10}#\d{1,10}(?=:)|\*\d{1,12}(?= )|--- ?|[-|](?= ))[\s:|,-]{0,8}/y;
+  /(?:\[(?:[^[\]\n]|\[[^[\]\n]{0,64}\]){0,64}\]|\((?:[\w .:#/-]{1,64})\)|\d{1,10}(?= {1,8}[-\d[(A-Z])|[VDIWEF](?= [\w.$-]{1,64}\s{0,8}:)|\d{1,10}#\d{1,10}(?=:)|\*\d{1,12}(?= )|--- ?|[-|](?= ))[\s:|,-]{0,8}/y;
 /** `com.shop.Stock:`, `o.s.b.Stock  :`, `StockService - `, `stock.service |`. */
 const LOGGER =
   /[A-Za-z_$][\w$-]{0,63}(?:[./][\w$-]{1,64}){0,12}(?:\(\d{1,6}\)|\[\d{1,6}\]|:\d{1,6})?(?:\s{0,40}:(?=\s)| [-|](?=\s))\s{1,8}/y;

@@ -31,23 +31,34 @@ import {
 } from "./character-kinds";
 import { isCommonWord } from "./common-words";
 import { logPrefixEnd } from "./log-prefix";
+import {
+  isMember,
+  isNamedWord,
+  isNumberedProcess,
+  isThing,
+  type LastWord,
+  type Line,
+  MAX_WORD_DISTANCE,
+  mayVary,
+  remember,
+} from "./named-words";
 import { FILE_NAME, namedParts, variablePart } from "./variable-parts";
+import { hashLetter, isVocabularyHash, WORD_HASH } from "./vocabulary";
 import {
   ANSWER,
   GIVEN,
-  LINK,
   MACHINE,
   NAMED,
   NAMING,
   NAMING_BY_SIGN,
   PLACE,
-  PROCESS,
   rolesOf,
+  rolesOfHash,
   TEXT,
   VALUE,
 } from "./word-roles";
 
-export function messageTemplate(message: string): string {
+export function messageTemplate(message: string, isLogLine = false): string {
   const text = message.length > MAX_LENGTH ? message.slice(0, MAX_LENGTH) : message;
   // V8 quotes the text that it could not parse, quotes and all.
   if (text.startsWith("Unexpected token ") && /is not valid JSON$| in JSON at position \d+/.test(text)) {
@@ -59,6 +70,7 @@ export function messageTemplate(message: string): string {
   let flushed = logPrefixEnd(text);
   if (flushed >= end) flushed = 0;
   const begin = flushed;
+  const line: Line = { text, begin, end, isLogLine, isMostlyVocabulary: undefined };
   /** The last part that was replaced: by what, where it ended, and what was written up to there. */
   let placeholder = "";
   let placeholderEnd = 0;
@@ -76,8 +88,10 @@ export function messageTemplate(message: string): string {
     flushed = resume;
   };
   const replace = (start: number, stop: number, name: string): void => {
-    // A list of variable parts is one part, however long it is; and a date has numbers of its own.
-    const joins = name === placeholder || (placeholder === "<date>" && name === "<number>");
+    // A list of variable parts is one part, however long it is; and a date has numbers of its own, behind a comma the year.
+    const isOfDate =
+      placeholder === "<date>" && name === "<number>" && (stop - start === 4 || text[placeholderEnd] !== ",");
+    const joins = name === placeholder || isOfDate;
     if (joins && isSeparator(text, placeholderEnd, start)) {
       out = written;
       flushed = stop;
@@ -94,11 +108,19 @@ export function messageTemplate(message: string): string {
     const code = text.charCodeAt(at);
     const kind = kindOf(code);
     if (kind & TOKEN) {
-      let flags = 0;
-      let stop = at;
-      for (let next = kind; next & TOKEN; next = stop < end ? kindOf(text.charCodeAt(stop)) : 0) {
-        flags |= next;
-        stop++;
+      let flags = kind;
+      let hash = hashLetter(WORD_HASH, code);
+      /** Where what is no letter begins. */
+      let lettersEnd = kind & (MARK | DIGIT) ? at : end;
+      let stop = at + 1;
+      for (; stop < end; stop++) {
+        const next = text.charCodeAt(stop);
+        const nextKind = kindOf(next);
+        if (!(nextKind & TOKEN)) break;
+        flags |= nextKind;
+        if (lettersEnd < end) continue;
+        if (nextKind & (MARK | DIGIT)) lettersEnd = stop;
+        else hash = hashLetter(hash, next);
       }
       if (!(flags & (LETTER | DIGIT))) {
         at = stop;
@@ -114,22 +136,35 @@ export function messageTemplate(message: string): string {
       }
 
       const isWord = !(flags & (DIGIT | SLASH | AT | URL_MARK));
+      const isPlain = lettersEnd >= stop;
+      const isKnown = isPlain && isVocabularyHash(hash);
       const sign = signBefore(text, at);
-      if (isWord && sign !== 0 && isValueHere(text, word, sign, at, stop, pairEnd)) replace(at, stop, "<value>");
-      else if (isWord && mayBeName(text, word, at) && isNameHere(at, stop)) replace(at, stop, "<name>");
-      else if (!isWord || flags & (DOT | COLON)) {
-        const token = text.slice(at, stop);
-        const isKept = flags & DIGIT && identifies(text, word, token, at);
-        const varied = isKept ? token : variablePart(token, (flags & DIGIT) !== 0, (flags & URL_MARK) !== 0);
-        if (varied !== token) replace(at, stop, numberedName(word, at, varied) ?? varied);
-      } else if (at === placeholderEnd + 1 && placeholder === "<number>" && UNITS.has(text.slice(at, stop))) {
+      const isBehindNumber = at === placeholderEnd + 1 && placeholder === "<number>";
+      if (isKnown && !(flags & UPPER) && sign === 0 && !isBehindNumber && !mayVary(line, word, at, stop)) {
+        // Most words.
+      } else if (isWord && sign !== 0 && isValueHere(text, word, sign, at, stop, pairEnd)) {
+        if (sign === EQUALS_SIGN) stop = callEnd(text, stop);
+        replace(at, stop, "<value>");
+      } else if (isWord && isNumberedProcess(line, word, at, stop, placeholderEnd)) replace(at, stop, "<name>");
+      else if (isPlain && flags & UPPER && stop - at <= 3 && isPartOfDate(at, stop)) replace(at, stop, "<date>");
+      else if (isBehindNumber && UNITS.has(text.slice(at, stop))) {
         // `12 ms`, and at another time `3 seconds`.
         placeholder = UNITS.get(text.slice(at, stop)) ?? placeholder;
         out = written = written.slice(0, -"<number>".length) + placeholder;
         placeholderEnd = flushed = stop;
-      } else if (flags & UPPER && stop - at <= 3 && isPartOfDate(at, stop)) replace(at, stop, "<date>");
+      } else if (isWord && isNamedWord(line, word, at, stop, isKnown)) replace(at, stop, "<name>");
+      else if (!isPlain && (!isWord || flags & (DOT | COLON))) {
+        const token = text.slice(at, stop);
+        const isKept = flags & DIGIT && identifies(text, word, token, at);
+        const varied = isKept ? token : variablePart(token, (flags & DIGIT) !== 0, (flags & URL_MARK) !== 0);
+        if (varied !== token)
+          replace(at, stop, hostAndPort(text, at, varied) ?? numberedName(word, at, varied) ?? varied);
+        else if (!isKept && isThing(line, at, stop)) replace(at, stop, "<name>");
+      }
       if (sign === COLON_SIGN && isPairHere(text, stop)) pairEnd = stop;
-      if (flags & LETTER) remember(word, at, stop, rolesOf(text, flags & DOT ? lastPart(text, at, stop) : at, stop));
+      if (isPlain) remember(word, at, stop, rolesOfHash(hash));
+      else if (flags & LETTER)
+        remember(word, at, stop, rolesOf(text.slice(flags & DOT ? lastPart(text, at, stop) : at, stop)));
       at = stop;
     } else if (kind & QUOTE) {
       const open = text[at] ?? "";
@@ -145,7 +180,10 @@ export function messageTemplate(message: string): string {
       if (open === "`") roles &= ~VALUE; // code
       const isKey = /^\s{0,4}:/.test(text.slice(close + 1, close + 6));
       const assigned = !isKey && /[:=]\s{0,2}$/.test(text.slice(Math.max(0, at - 3), at));
-      if (assigned && roles & TEXT && text.slice(at, close).includes(" ")) {
+      if (
+        (assigned && roles & TEXT && text.slice(at, close).includes(" ")) ||
+        (at === begin && NEXT_PAIR.test(text.slice(close + 1, close + 48)))
+      ) {
         // The statement itself, as loggers of key=value and of JSON write it.
         closing = close;
         at++;
@@ -156,7 +194,7 @@ export function messageTemplate(message: string): string {
       if ((open === "'" && inSql) || !isName(value, roles, assigned)) replace(at, close + 1, quoted(value));
       word.start = at + 1;
       word.stop = word.end = close;
-      word.roles = isKey ? rolesOf(text, at + 1, close) : 0;
+      word.roles = isKey ? rolesOf(text.slice(at + 1, close)) : 0;
       at = close + 1;
     } else if (kind & SPACE) {
       let stop = at + 1;
@@ -182,19 +220,6 @@ export function messageTemplate(message: string): string {
   keep(end, end);
   return out.trim().slice(0, MAX_LENGTH);
 
-  /** A word behind `user`, `host` and the like that is no word of the language. */
-  function isNameHere(at: number, stop: number): boolean {
-    // `process 17 (java)`: the number does not count as a word.
-    if (word.roles & PROCESS && text[at - 1] === "(" && text[stop] === ")" && placeholderEnd === at - 2) return true;
-    if (at - word.end > 2 || at === word.end || text[at - 1] === "<" || text[stop] === "<") return false;
-    const isLogin = text.startsWith("for ", at - 4) && text.startsWith(" from ", stop);
-    if (!isLogin && !(word.stop === word.end && word.roles & NAMED)) return false;
-    // `account frozen`: what is said of the one word before it.
-    if (stop >= end && word.start <= begin) return false;
-    const name = text.slice(at, stop);
-    return ACCOUNTS.has(name) || !isCommonWord(name);
-  }
-
   function isPartOfDate(at: number, stop: number): boolean {
     const name = text.slice(at, stop);
     if (placeholder === "<date>" && at === placeholderEnd + 1 && ZONES.has(name)) return true;
@@ -202,25 +227,7 @@ export function messageTemplate(message: string): string {
   }
 }
 
-/**
- * The template as far as it tells statements apart. Of the same statement one value looks like a number and another
- * like an id, one list is longer than another, and one thing is counted otherwise than several are.
- */
-export function statementKey(template: string): string {
-  return template.includes("<") || template.includes("[R") ? template.replace(VARIABLES, "<>$1") : template;
-}
-
-const VARIABLE =
-  "-?(?:<(?:number|uuid|ip|host|hex|date|duration|email|url|path|quoted|id|size|version|value|name)>%?|\\[REDACTED\\])";
-/** Values with no more than a mark between them; and the number and case of the word that is counted. */
-const VARIABLES = new RegExp(
-  `${VARIABLE}(?:[ ,;:/._=+-]{0,2}${VARIABLE}){0,512}(?:( [a-z]{2,20}?)(?:ies|es|s|y|e)?(?![\\w-]))?`,
-  "g",
-);
-
 const MAX_LENGTH = 8_192;
-/** Room between a word and what it names: `code: `, ` (`, ` = '`. */
-const MAX_WORD_DISTANCE = 3;
 const TRAILING = ".:-+,;~";
 const LEADING = ":,;~";
 
@@ -235,25 +242,6 @@ const UNITS: ReadonlyMap<string, string> = new Map([
   ..."B kB KB MB GB TB KiB MiB GiB TiB byte bytes".split(" ").map((unit) => [unit, "<size>"] as const),
 ]);
 const LITERALS = new Set(["true", "false", "null"]);
-
-/** The last plain word says what the part behind it is. A link (`for`, `is`) may stand between them. */
-interface LastWord {
-  start: number;
-  stop: number;
-  /** Behind the link, if there is one; else `stop`. */
-  end: number;
-  roles: number;
-}
-
-function remember(word: LastWord, start: number, stop: number, roles: number): void {
-  if (roles & LINK && start - word.end <= 1 && word.end > 0) {
-    word.end = stop;
-    return;
-  }
-  word.start = start;
-  word.stop = word.end = stop;
-  word.roles = roles;
-}
 
 function rolesBefore(word: LastWord, at: number): number {
   return at - word.end <= MAX_WORD_DISTANCE ? word.roles : 0;
@@ -301,25 +289,39 @@ function isPairHere(text: string, stop: number): boolean {
   return (text[stop] === "," || text[stop] === ";") && NEXT_PAIR.test(text.slice(stop + 1, stop + 48));
 }
 
-/** Quick, as it is asked of every word: something that is named stands before it, or `for`. */
-function mayBeName(text: string, { roles }: LastWord, at: number): boolean {
-  if (roles & (NAMED | PROCESS)) return true;
-  return text.charCodeAt(at - 2) === 114 && text.charCodeAt(at - 3) === 111 && text.charCodeAt(at - 4) === 102;
+/** Behind the parentheses of `ws=WorkSource(1000)`. */
+function callEnd(text: string, stop: number): number {
+  if (text[stop] !== "(") return stop;
+  const close = text.indexOf(")", stop);
+  return close < 0 || close - stop > MAX_CALL ? stop : close + 1;
 }
+
+const MAX_CALL = 128;
 
 /** Hosts are called by what they are for, and a number: behind `node`, `web-1` and `db07` are one. So are users. */
 function numberedName({ stop, end, roles }: LastWord, at: number, varied: string): string | undefined {
   if (stop !== end || at !== end + 1 || !NUMBERED.test(varied)) return undefined;
   if (roles & NAMED && /^[A-Za-z]+<number>$/.test(varied)) return "<name>";
   const letters = varied.slice(0, varied.search(/[^a-zA-Z]/));
-  const isMachine = roles & PLACE ? letters.length < 3 || !isCommonWord(letters) : roles & MACHINE;
+  const isMachine =
+    roles & PLACE ? letters.length < 3 || varied.endsWith("-<id>") || !isCommonWord(letters) : roles & MACHINE;
   return isMachine ? "<host>" : undefined;
 }
+
+/** `on tulip:9866`: a name with a port, where something is. */
+function hostAndPort(text: string, at: number, varied: string): string | undefined {
+  return NAME_AND_PORT.test(varied) && AT_PLACE.test(text.slice(Math.max(0, at - 6), at))
+    ? "<host>:<number>"
+    : undefined;
+}
+
+const NAME_AND_PORT = /^[A-Za-z][\w-]*:<number>$/;
+const AT_PLACE = / (?:at|by|from|on|to|via) \/?$/;
 
 /** Numbers that are names: `status code 404`, `errno: -13`, `answered 503`, `SQLSTATE[42P01]`; `Error 1062` at the beginning. */
 function identifies(text: string, word: LastWord, token: string, at: number): boolean {
   const stop = at + token.length;
-  if (MEMBER.test(text.slice(stop, stop + 17))) return true;
+  if (isMember(text, stop)) return true;
   const distance = at - word.end;
   if (token.length > 6 || distance > MAX_WORD_DISTANCE) return false;
   const isAnswer = (word.roles & ANSWER) !== 0 && distance === 1 && /^[1-5]\d\d$/.test(token);
@@ -329,12 +331,9 @@ function identifies(text: string, word: LastWord, token: string, at: number): bo
   if (name === "sqlstate") return /^[\dA-Z]{5}$/.test(token);
   if (!/^-?\d{1,5}$/.test(token)) return false;
   if (name === "error") return distance === 1 && word.start <= 1;
-  return /(?:code|status|errno|signal|http)$/.test(name);
+  if (token.startsWith("-")) return name.endsWith("errno") || name === "code";
+  return name === "signal" ? token.length < 3 : /(?:code|status|errno|http)$/.test(name);
 }
-
-const ACCOUNTS = new Set(
-  "root admin administrator guest nobody oracle postgres mysql git ftp www-data operator".split(" "),
-);
 
 /** `ETIMEDOUT`, `OUT_OF_STOCK`, `TimeoutError`. */
 const ERROR_NAME = /^[A-Z][A-Z\d_]{3,}$|(?:[Ee]rror|[Ee]xception)$/;
@@ -342,8 +341,6 @@ const ERROR_NAME = /^[A-Z][A-Z\d_]{3,}$|(?:[Ee]rror|[Ee]xception)$/;
 /** What stands before a colon when the fault itself stands behind it. */
 const FAULT = /(?:error|exception|failed|failure|fault|warning|panic|fatal)s?$/i;
 
-/** What engines say of a name: its digits are part of it. */
-const MEMBER = /^ is not (?:defined|a func|a const|iter)/;
 const NUMBERED = /^[A-Za-z][\w.-]*<(?:number|id|hex)>[\w.-]*$/;
 
 const NEXT_PAIR = /^ ?[A-Za-z][\w.-]{0,40} ?[:=]/;

@@ -11,6 +11,8 @@
  *   disk3                           disk<number>
  */
 
+import { isVocabulary } from "./vocabulary";
+
 /** What a token becomes; itself when it names something. */
 export function variablePart(token: string, hasDigit: boolean, isUrl: boolean): string {
   if (isUrl) return "<url>";
@@ -23,7 +25,7 @@ export function variablePart(token: string, hasDigit: boolean, isUrl: boolean): 
   if (/[/\\]/.test(token) && isPath(token)) return SOURCE.test(token) ? token.replace(LINE, ":<number>") : "<path>";
   if (token.includes(".")) {
     if (FILE_NAME.test(token)) return "<path>";
-    if (HOST.test(token) && !PACKAGE.test(token)) return HAS_PORT.test(token) ? "<host>:<number>" : "<host>";
+    if (isHost(token)) return HAS_PORT.test(token) ? "<host>:<number>" : "<host>";
   }
   if (token.startsWith("arn:")) return "<id>";
   if (!hasDigit || ERROR_CODE.test(token)) return token;
@@ -59,7 +61,7 @@ const MACHINES: ReadonlySet<string> = new Set(
 
 /** `report.pdf`, but not `stock.js`: source files are where an error is, others what it is about. */
 export const FILE_NAME: RegExp =
-  /^[^/\\]*[^/\\.]\.(?:avi|bak|bin|bmp|bz2|cer|cfg|cnf|conf|crt|csv|dat|db|dll|docx?|exe|gif|gz|html?|ico|ini|iso|jar|jpe?g|json|key|lock|log|md|mp[34]|out|parquet|pdf|pem|pid|png|properties|so|sock|sql|sqlite|svg|tar|tgz|tiff?|tmp|toml|tsv|txt|war|wav|webm|webp|xlsx?|xml|ya?ml|zip)(?:[.:]\d{1,8})?$/i;
+  /^[^/\\]*[^/\\.]\.(?:7z|aab|apk|avi|avro|bak|bin|bmp|bz2|cab|cer|cfg|ckpt|cnf|conf|crc|crt|csv|dat|db|deb|dll|dmg|docx?|dylib|eml|epub|exe|flac|gif|gz|h5|heic|html?|ico|img|ini|ipa|iso|jar|jpe?g|json|kext|key|lock|log|lzo|m3u8|m4[av]|md|mkv|mov|mp[34]|mpd|msi|mxf|npy|odt|ogg|onnx|orc|out|parquet|part|pdf|pem|pid|pkl|plist|png|pptx?|properties|psd|rar|rpm|service|so|sock|sql|sqlite|svg|swp|tar|tfrecord|tgz|tiff?|tmp|toml|torrent|tsv|ttf|txt|vmdk|war|wav|webm|webp|wmv|woff2?|xlsx?|xml|xz|ya?ml|zip|zst)(?:[.:]\d{1,8})?$/i;
 
 /** `mm/slab.c:2345`: relative, so it is the same everywhere. */
 const SOURCE =
@@ -84,7 +86,7 @@ const SHAPES: readonly (readonly [shape: RegExp, name: string])[] = [
   [/^\d+(?:\.\d+)?(?:[kKMGT](?:i?B)?|B|bytes)(?:\/s)?$/, "<size>"],
   [/^0x[\da-f]+$/i, "<hex>"],
   [/^(?:[\da-f]{2}[:-]){5}[\da-f]{2}$/i, "<hex>"],
-  [/^(?=.*:.*:)[\da-f:]{2,39}(?:%\w{1,16})?$/i, "<ip>"],
+  [/^(?=.*:.*:)[\da-f:]{2,39}(?:\d\.\d{1,3}\.\d{1,3}\.\d{1,3})?(?:%\w{1,16})?$/i, "<ip>"],
   [/^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/i, "<id>"],
   [/^v?\d+(?:\.\d+){1,4}(?:[-+][\w.+-]{1,40})?$/, "<version>"],
 ];
@@ -111,8 +113,18 @@ function emailOrObject(token: string): string | undefined {
  */
 const HOST =
   /^(?:[a-z\d](?:[\w-]*[a-z\d])?\.)+(?:com|net|org|edu|gov|mil|local|localdomain|internal|intranet|lan|corp|home|arpa|cloud|svc|ar|au|be|br|ca|ch|cl|cn|cz|de|dk|es|eu|fi|fr|gr|hk|hu|ie|il|ir|jp|kr|mx|nl|nz|pl|pt|ro|ru|se|sg|sk|th|tr|tw|ua|uk|vn|za)(?::\d{1,5})?$/;
+/** Endings that are names of members, too: only with a part that is no word. */
+const NAMED_HOST = /^(?:[a-z\d](?:[\w-]*[a-z\d])?\.)+(?:ai|app|biz|co|dev|info|io|me|test|tv|us|xyz)(?::\d{1,5})?$/;
 const PACKAGE = /^(?:android|com|io|java|javax|jdk|kotlin|net|org|scala|sun)\./;
 const HAS_PORT = /:\d{1,5}$/;
+
+function isHost(token: string): boolean {
+  if (PACKAGE.test(token)) return false;
+  if (HOST.test(token)) return true;
+  if (!NAMED_HOST.test(token)) return false;
+  const parts = token.split(/[.:-]/);
+  return parts.slice(0, -1).some((part) => /^[a-z]{3,}$/.test(part) && !isVocabulary(part));
+}
 
 function isPath(token: string): boolean {
   if (token.length > 1 && /^(?:\.{0,2}|~|[A-Za-z]:)[/\\]/.test(token)) return true;

@@ -1,8 +1,9 @@
 /**
  * What the words of a message say of the part behind them: `column 'email'` names a column, `user 'ann'` one of many
- * users. Every word of a message is asked for, so a table tells first whether a word with its first letter, last letter
- * and length plays any role at all.
+ * users. Every word of a message is asked for, by the hash that was made while it was read.
  */
+import { hashWord } from "./vocabulary";
+
 export const NAMING = 1;
 export const NAMING_BY_SIGN = 2;
 export const TEXT = 4;
@@ -15,17 +16,21 @@ export const LINK = 256;
 export const PLACE = 512;
 export const ANSWER = 1_024;
 
-/** The roles of the word from `start` to `stop`, in any case. 0 for most words. */
-export function rolesOf(text: string, start: number, stop: number): number {
-  if (stop - start > MAX_LENGTH || KNOWN_SHAPES[shapeOf(text, start, stop)] === 0) return 0;
-  return ROLES.get(text.slice(start, stop).toLowerCase()) ?? 0;
+/** The roles of a word, in any case. 0 for most words. */
+export function rolesOf(word: string): number {
+  return word.length > MAX_LENGTH ? 0 : (ROLES.get(word.toLowerCase()) ?? 0);
+}
+
+/** The same by the hash of a word of letters alone, as vocabulary.ts makes it. */
+export function rolesOfHash(hash: number): number {
+  for (let slot = hash & SLOT_MASK; ; slot = (slot + 1) & SLOT_MASK) {
+    const known = HASHES[slot];
+    if (known === hash) return SLOT_ROLES[slot] ?? 0;
+    if (known === 0) return 0;
+  }
 }
 
 const MAX_LENGTH = 15;
-
-function shapeOf(text: string, start: number, stop: number): number {
-  return ((text.charCodeAt(start) & 31) << 9) | ((text.charCodeAt(stop - 1) & 31) << 4) | (stop - start);
-}
 
 const ROLES = new Map<string, number>();
 for (const [role, words] of [
@@ -75,5 +80,14 @@ for (const [role, words] of [
   for (const word of words.split(" ")) ROLES.set(word, (ROLES.get(word) ?? 0) | role);
 }
 
-const KNOWN_SHAPES = new Uint8Array(1 << 14);
-for (const word of ROLES.keys()) KNOWN_SHAPES[shapeOf(word, 0, word.length)] = 1;
+/** The same words by their hashes, each in the first free slot from where its hash says. */
+const SLOT_MASK = 1_023;
+const HASHES = new Int32Array(SLOT_MASK + 1);
+const SLOT_ROLES = new Int32Array(SLOT_MASK + 1);
+for (const [word, roles] of ROLES) {
+  const hash = hashWord(word);
+  let slot = hash & SLOT_MASK;
+  while (HASHES[slot] !== 0) slot = (slot + 1) & SLOT_MASK;
+  HASHES[slot] = hash;
+  SLOT_ROLES[slot] = roles;
+}

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { messageTemplate, statementKey } from "../../src/processors/message-template";
+import { messageTemplate } from "../../src/processors/message-template";
+import { statementKey } from "../../src/processors/statement-key";
 import { assertLinear } from "./linear-time";
 
 /** Each line: a statement, and messages that it made. */
@@ -129,6 +130,29 @@ const STATEMENTS: readonly (readonly [template: string, ...messages: readonly st
   ["bean com.shop.Stock@<hex> leaks", "bean com.shop.Stock@1b28cdfa leaks", "bean com.shop.Stock@7f leaks"],
   ["role <id> is gone", "role arn:aws:iam::17:role/ann is gone", "role arn:aws:iam::4711:role/bob-1 is gone"],
   ["no account for <quoted>", "no account for 'ann'", "no account for 'bob b'"],
+  // What is no word of the language, or stands behind `by`, is a name; and states that something goes between.
+  [
+    "no route from <name> to <name> today",
+    "no route from Rotterdam to Piraeus today",
+    "no route from kwame to jiho today",
+  ],
+  ["seat taken by <name>", "seat taken by victor", "seat taken by oksana", "seat taken by root"],
+  ["the ledger is off by <number> <name>", "the ledger is off by 12.5 BRL", "the ledger is off by 3 JPY"],
+  [
+    "job went from <name> to <name> again",
+    "job went from NEW to RUNNING again",
+    "job went from RUNNING to KILLED again",
+  ],
+  ["replica on <host>:<number> fell behind", "replica on tulip:9866 fell behind", "replica on oak:1 fell behind"],
+  ["peer <ip> is back", "peer ::ffff:10.0.0.7 is back", "peer 10.0.0.8 is back"],
+  [
+    "manifest <path> is torn",
+    "manifest movie.mkv is torn",
+    "manifest list.m3u8 is torn",
+    "manifest docker.service is torn",
+  ],
+  ["mirror <host> is slow", "mirror pay.woodgrove.io is slow", "mirror hub.oksana.dev is slow"],
+  ["took <date> for <size>", "took 00:12 for 10 bytes", "took 01:40 for 3 MB"],
   ["write failed", "write failed", "write failed\n    at save (/app/a.js:1:2)\n    at /app/b.js:3:4\n"],
   ["one two", "one two", "  one\r\n\ttwo ", "\u001b[31mone\u001b[0m two", "one\u200b two"],
 ];
@@ -176,6 +200,14 @@ const UNCHANGED = [
   "ORA-00942: table or view does not exist",
   "SQLSTATE[42P01]: no such table",
   "sha256 of utf8 over http2",
+  "Issuer declined the card",
+  "blocked by policy",
+  "model gpt-large refused",
+  "Datei konnte nicht geschrieben werden",
+  "Impossible de se connecter à la base de données",
+  "No se puede conectar con el servidor",
+  "Соединение с базой потеряно",
+  "state.items is undefined",
   "foo2 is not defined",
   "No query results for model [App\\Models\\Track]",
   "",
@@ -191,7 +223,7 @@ test("a template is its own template", () => {
 
 test("different statements have different templates", () => {
   const messages = [...STATEMENTS.map(([, message]) => message ?? ""), ...UNCHANGED];
-  assert.equal(new Set(messages.map(messageTemplate)).size, messages.length);
+  assert.equal(new Set(messages.map((message) => messageTemplate(message))).size, messages.length);
 });
 
 test("values of every shape leave the template alone", () => {
@@ -227,6 +259,34 @@ test("any message has a template, the same each time and of bounded length", () 
     ),
     { numRuns: 3_000 },
   );
+});
+
+/** Lines that no exception stands behind. */
+const LOG_LINES: readonly (readonly [template: string, ...lines: readonly string[]])[] = [
+  ["frame <name> stays on disk", "frame stock_levels stays on disk", "frame audit.eu stays on disk"],
+  ["action <name> gave <number>", "action RegisterFonts gave 3", "action CopyFiles gave 1603"],
+  ["got <number> samples from <name>", "got 3 samples from null", "got 12 samples from com.partner.health"],
+  ["(<name>) RUNS the nightly job", "(root) RUNS the nightly job", "(kwame) RUNS the nightly job"],
+  ["<name>[<number>] trapped at <hex>", "java[12] trapped at 0xbeef", "chrome[4711] trapped at 0x7f31"],
+  ["lock freed, ws=<value> pid=<number>", "lock freed, ws=null pid=3", "lock freed, ws=WS(10 com.a.b) pid=12"],
+  ['"Mounted volume" pod=<quoted>', '"Mounted volume" pod="shop/cart-7c9d"', '"Mounted volume" pod="ml/x"'],
+];
+
+test("in lines of logs, identifiers are what they are about", () => {
+  for (const [template, ...lines] of LOG_LINES) {
+    for (const line of lines) assert.equal(messageTemplate(line, true), template, line);
+  }
+  for (const text of ["frame stock_levels stays on disk", "action RegisterFonts gave up", "shop.tasks.send failed"]) {
+    assert.equal(messageTemplate(text), text);
+  }
+  for (const line of [
+    "x_y is not defined",
+    "shop.tasks.send failed",
+    "process com.shop.till has died",
+    "task a_b[x] failed",
+  ]) {
+    assert.equal(messageTemplate(line, true), line);
+  }
 });
 
 test("what stands behind 8 kB does not count", () => {
@@ -293,7 +353,10 @@ test("hostile messages take time in proportion to their length", () => {
       ":",
     ],
   ];
-  for (const unit of units) assertLinear(messageTemplate, unit, 8_000);
+  for (const unit of [...units, "Xy ", " by a", "a_b ", "A to ", "root)", "java[1] ", "[]", "kwame-", "<<1"]) {
+    assertLinear((text) => statementKey(messageTemplate(text, true)), unit, 8_000);
+    assertLinear(messageTemplate, unit, 8_000);
+  }
 });
 
 test("of one statement, values of several kinds and the number of what is counted do not count", () => {
@@ -303,6 +366,12 @@ test("of one statement, values of several kinds and the number of what is counte
     ["register 12345678 is bad", "register 00000a3f is bad", "register 00000012 is bad"],
     ["tenant ann is locked", "tenant 17 is locked", "tenant 8f14e45f-ceea-467f-9575-6a3f1b0d2c11 is locked"],
     ["no price for 17", "no price for a1b2c3d4e5", "no price for [REDACTED]"],
+    ["asking for 1 more worker", "asking for 12 more workers"],
+    ["runner db03 went away", "runner lon-fe-003 went away", "runner vm_88 went away"],
+    ["lobby KER42-3 is full", "lobby SIO7-1 is full"],
+    ["10 bytes (0.1 KB) sent", "7 bytes sent"],
+    ["took <1 sec", "took 12 sec"],
+    ["racks [a1, b2] are left", "racks [] are left"],
   ]) {
     const keys = new Set(messages.map((message) => statementKey(messageTemplate(message))));
     assert.equal(keys.size, 1, [...keys].join("\n"));
@@ -310,6 +379,8 @@ test("of one statement, values of several kinds and the number of what is counte
 });
 
 test("statements keep their keys apart", () => {
-  const messages = [...STATEMENTS.map(([, message]) => message ?? ""), ...UNCHANGED];
+  const glued = ["job_12 is gone", "try_12 is gone", "pod api-x7k2p is gone", "pod web-x7k2p is gone"];
+  glued.push("cache fault: d-fetch........0", "cache fault: write-back......0");
+  const messages = [...glued, ...STATEMENTS.map(([, message]) => message ?? ""), ...UNCHANGED];
   assert.equal(new Set(messages.map((message) => statementKey(messageTemplate(message)))).size, messages.length);
 });

@@ -71,7 +71,8 @@ function framesOf(part: string): readonly StackFrame[] {
 
 /** Class loader and module in front, jar and version behind, are left out: they change with every release. */
 const FRAME = /^\s{0,16}at (?:[\w.@-]{0,128}\/){0,2}([^\s()](?:[^()]{0,510}[^\s()])?)\(([^()]{1,256})\)/;
-const NO_SOURCE = /^(?:Native Method|Unknown Source|<generated>|<unknown>|SourceFile)$/;
+/** Android's compilers number what has no file. */
+const NO_SOURCE = /^(?:Native Method|Unknown Source(?::\d{1,9})?|<generated>|<unknown>|SourceFile)$/;
 const SOURCE = /^([^\s:()]{1,200}):(-?\d{1,9})$/;
 const SOURCE_WITHOUT_LINE = /^[^\s:()]{1,200}\.(?:java|kts?|scala|groovy|cljc?|js|jsp|rb|py|php)$/;
 
@@ -103,7 +104,7 @@ function phpFunction(name: string): string {
 
 /** Classes that are made at run time, in front of the application's own; not what Scala and Kotlin compile with two dollars. */
 const GENERATED =
-  /\$\$(?:Lambda|Enhancer|FastClass|Spring|Proxy|_)|_\$\$_|\$Proxy\d|Generated(?:Method|Constructor|Serialization\w*)Accessor\d|\$(?:MockitoMock|HibernateProxy|ByteBuddy|auxiliary)\$|_(?:ClientProxy|Subclass)$/;
+  /\$\$(?:Lambda|ExternalSynthetic|Enhancer|FastClass|Spring|Proxy|_)|_\$\$_|\$Proxy\d|Generated(?:Method|Constructor|Serialization\w*)Accessor\d|\$(?:MockitoMock|HibernateProxy|ByteBuddy|auxiliary)\$|_(?:ClientProxy|Subclass)$/;
 
 /** Names without what a run or a compiler counted: `$Proxy12`, `Cart$$Lambda$14/0x…`, `Cart$$SpringCGLIB$$0`, `Cart$1`. */
 function stableClass(name: string): string {
@@ -115,9 +116,9 @@ function stableClass(name: string): string {
     .replace(/\$$/, "");
 }
 
-/** `lambda$total$3`, `$anonfun$total$1`, `total$lambda-0`, `access$100`: the numbers change when another one is added. */
+/** `lambda$total$3`, `$anonfun$total$1`, `total$lambda-0`, `access$100`, `$r8$lambda$Zq1f…`: the numbers change when another one is added. */
 function stableMethod(name: string): string {
-  return name.includes("$") ? name.replace(/[$-]\d{1,9}(?=\$|$)/g, "") : name;
+  return name.includes("$") ? name.replace(/^(\$r8\$lambda)\$.*/, "$1").replace(/[$-]\d{1,9}(?=\$|$)/g, "") : name;
 }
 
 const LIBRARIES = new Set(

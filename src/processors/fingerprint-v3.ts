@@ -1,5 +1,5 @@
 /**
- * Version 2 of what an id is made of, where nobody gave parts:
+ * Version 3 of what an id is made of, where nobody gave parts:
  *
  *   database kind ─► network code and peer ─► in-app frames ─► template ─► operation
  *
@@ -8,12 +8,13 @@
  */
 import type { Classification, JsonObject, RawCause, RedactedError, StackFrame } from "../event";
 import type { Decision, FingerprintAlgorithm } from "./fingerprint";
-import { messageTemplate, statementKey } from "./message-template";
+import { messageTemplate } from "./message-template";
 import { parseStack } from "./stack";
 import { headerName } from "./stack/v8";
+import { statementKey } from "./statement-key";
 
-export const FINGERPRINT_V2: FingerprintAlgorithm = {
-  version: 2,
+export const FINGERPRINT_V3: FingerprintAlgorithm = {
+  version: 3,
   templateOf,
   typeOf(error) {
     const { type, code } = nameOf(error);
@@ -38,9 +39,15 @@ function infer(
     const decision = networkFailure(error, name.code);
     if (decision !== undefined) return decision;
   }
-  if (error.stack === "" && error.causes.length === 0 && /^HTTP \d{3}$/.test(error.type)) return answer(error);
+  if (
+    error.stack === "" &&
+    error.causes.length === 0 &&
+    error.type.startsWith("HTTP ") &&
+    /^HTTP \d{3}$/.test(error.type)
+  )
+    return answer(error);
 
-  const place = rootPlace(error, frames);
+  const place = frames.length === 0 && error.causes.length === 0 ? undefined : rootPlace(error, frames);
   const from = place?.error ?? error;
   const { type, code } = place === undefined ? name : nameOf(from);
   const statement = statementKey(from === error ? template : templateOf(from));
@@ -70,12 +77,15 @@ function infer(
 }
 
 /** The message without what is put in front of it on its way: `Uncaught (in promise) TypeError: …`. */
-function templateOf({ type, message }: RedactedError | RawCause): string {
+function templateOf({ type, message, stack }: RedactedError | RawCause): string {
   let start = message.startsWith("Uncaught ") ? (message.startsWith("Uncaught (in promise) ") ? 22 : 9) : 0;
   if (type !== "" && message.startsWith(type, start) && message.startsWith(": ", start + type.length)) {
     start += type.length + 2;
   }
-  return messageTemplate(start === 0 ? message : message.slice(start));
+  return messageTemplate(
+    start === 0 ? message : message.slice(start),
+    stack === "" && (type === "" || type === "Error"),
+  );
 }
 
 /** Two words at least, or one of a script that has no spaces: `timeout` alone is said of too much. */
@@ -292,12 +302,15 @@ function nameOf({ type, properties, stack }: RedactedError | RawCause): {
   const code = properties["code"];
   const reported =
     (typeof code === "string" || typeof code === "number") && code !== "" && code !== 0 ? String(code) : type;
-  if (isClassName(reported)) return { type: reported, code: "" };
+  if (PLAIN_NAMES.has(reported) || isClassName(reported)) return { type: reported, code: "" };
   const name = headerName(stack) ?? "";
   // A DOMException has a number on its prototype, where only the SDK finds it, and says the same by its name.
   const isLegacy = /^\d{1,2}$/.test(reported) && name !== "Error" && isClassName(name);
   return { type: name, code: isLegacy ? "" : reported };
 }
+
+/** In Go, a panic that a server caught begins otherwise than one that ended the program. */
+const PLAIN_NAMES: ReadonlySet<string> = new Set(["Error", "panic", "fatal error"]);
 
 /** `TypeError`, `java.lang.IllegalStateException`; not `ECONNREFUSED`, `23505`, `invalid_request`. */
 function isClassName(name: string): boolean {
