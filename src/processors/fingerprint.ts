@@ -121,7 +121,12 @@ function filled(part: string, value: (name: string) => string | undefined): stri
 
 /** 64 bits of SHA-256: two of a million groups meet with a chance of 3 in 100 million. */
 function idOf(parts: readonly string[]): string {
-  return knownId(JSON.stringify(parts));
+  return parts.some((part) => part.includes(NUL)) ? hashed(parts) : knownId(parts.join(NUL));
 }
 
-const knownId = memoized((key) => hash("sha256", key, "hex").slice(0, 16), { maxEntries: 1_024, maxLength: 1_024 });
+const NUL = "\0";
+const knownId = memoized((key) => hashed(key.split(NUL)), { maxEntries: 1_024, maxLength: 1_024 });
+
+function hashed(parts: readonly string[]): string {
+  return hash("sha256", JSON.stringify(parts), "hex").slice(0, 16);
+}

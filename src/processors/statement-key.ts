@@ -19,12 +19,11 @@ export function statementKey(template: string): string {
     }
     key += template.slice(kept, gluedStart(template, open, kept)) + VARIABLE;
     open = kept = listEnd(template, close);
-    if (template.charCodeAt(open) === SPACE && isLower(template.charCodeAt(open + 1))) {
-      COUNTED.lastIndex = open;
-      const counted = COUNTED.exec(template);
-      if (counted === null) continue;
-      key += counted[1] + (counted[2] ?? "");
-      open = kept = COUNTED.lastIndex;
+    for (let word = 0; word < COUNTED_WORDS; word++) {
+      const end = lowerWordEnd(template, kept);
+      if (end < 0) break;
+      key += template.slice(kept, stemEnd(template, kept, end));
+      open = kept = end;
     }
   }
   if (kept > 0) key += template.slice(kept);
@@ -35,15 +34,40 @@ export function statementKey(template: string): string {
 
 const VARIABLE = "<>";
 const SPACE = 32;
+const PERCENT = 37;
+const LESS = 60;
+const MORE = 62;
 const REDACTED = "[REDACTED]";
 const VARIABLES: ReadonlySet<string> = new Set(
   "number uuid ip host hex date duration email url path quoted id size version value name".split(" "),
 );
-const LONGEST_VARIABLE = 10;
 const MAX_SEPARATORS = 2;
 const SEPARATORS = " ,;:/._=+-";
-/** The word that is counted, and the one behind it, without what number and case add to it. */
-const COUNTED = /( [a-z]{2,20}?)(?:ies|es|s|y|e)?(?![\w-])(?:( [a-z]{2,20}?)(?:ies|es|s|y|e)?(?![\w-]))?/y;
+/** The word that is counted, and the one behind it: without what number and case add to them. */
+const COUNTED_WORDS = 2;
+const MAX_COUNTED_LENGTH = 24;
+const COUNTED_ENDINGS = ["ies", "es", "s", "y", "e"];
+
+/** Behind a word of lower case that begins one space further; -1 when there is none. */
+function lowerWordEnd(template: string, from: number): number {
+  if (template.charCodeAt(from) !== SPACE) return -1;
+  let end = from + 1;
+  while (isLower(template.charCodeAt(end))) end++;
+  const isWord =
+    end - from > 2 &&
+    end - from <= MAX_COUNTED_LENGTH &&
+    !(end < template.length && isNameChar(template.charCodeAt(end)));
+  return isWord ? end : -1;
+}
+
+/** Two letters at least are left. */
+function stemEnd(template: string, from: number, end: number): number {
+  for (const ending of COUNTED_ENDINGS) {
+    const stem = end - ending.length;
+    if (stem - from > 2 && template.startsWith(ending, stem)) return stem;
+  }
+  return end;
+}
 
 function nextOpen(template: string, from: number): number {
   const variable = template.indexOf("<", from);
@@ -53,10 +77,11 @@ function nextOpen(template: string, from: number): number {
 
 /** Behind the part that begins at `open`, and a percent sign; -1 when there is none. */
 function variableEnd(template: string, open: number): number {
-  if (template.startsWith(REDACTED, open)) return open + REDACTED.length;
-  const close = template.indexOf(">", open);
-  if (close < 0 || close - open > LONGEST_VARIABLE || !VARIABLES.has(template.slice(open + 1, close))) return -1;
-  return template[close + 1] === "%" ? close + 2 : close + 1;
+  if (template.charCodeAt(open) !== LESS) return template.startsWith(REDACTED, open) ? open + REDACTED.length : -1;
+  let close = open + 1;
+  while (isLower(template.charCodeAt(close))) close++;
+  if (template.charCodeAt(close) !== MORE || !VARIABLES.has(template.slice(open + 1, close))) return -1;
+  return template.charCodeAt(close + 1) === PERCENT ? close + 2 : close + 1;
 }
 
 /** Of the token that a variable part is in. What an id is of (`api-<id>`, `order-<uuid>`, `job_<number>`) stays, where words say it. */
@@ -106,15 +131,13 @@ function listEnd(template: string, from: number): number {
   }
 }
 
+/** Of a token: what stands in a name, and dots. */
 function isGlue(code: number): boolean {
-  return (
-    isLower(code) ||
-    (code >= 65 && code <= 90) ||
-    (code >= 48 && code <= 57) ||
-    code === 45 ||
-    code === 46 ||
-    code === 95
-  );
+  return code === 46 || isNameChar(code);
+}
+
+function isNameChar(code: number): boolean {
+  return isLower(code) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code === 45 || code === 95;
 }
 
 function isLower(code: number): boolean {

@@ -3,7 +3,7 @@
  * neither (`jenkins`, `Rotterdam`, `kwame`) is somebody's or something's name.
  *
  * Some 50,000 words are kept as a Bloom filter of 64 kB (Bloom, "Space/time trade-offs in hash coding with allowable errors", 1970),
- * with double hashing (Kirsch and Mitzenmacher, "Less hashing, same performance", 2006): six of a thousand names are taken for words.
+ * with double hashing (Kirsch and Mitzenmacher, "Less hashing, same performance", 2006): seven of a thousand names are taken for words.
  * The words are those of SCOWL (Kevin Atkinson, wordlist.aspell.net) and of vocabulary/technical-words.txt.
  */
 import { VOCABULARY_BITS } from "./vocabulary-data";
@@ -53,7 +53,7 @@ export function addWord(bits: Uint8Array, word: string): void {
 
 export const FILTER_BYTES = 65_536;
 const BYTE_MASK = FILTER_BYTES - 1;
-const HASHES = 7;
+const HASHES = 5;
 const BITS: Uint8Array = Buffer.from(VOCABULARY_BITS, "base64");
 
 /** Spreads what differs over all bits: the finalizer of MurmurHash3 (Appleby). */
