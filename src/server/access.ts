@@ -28,7 +28,7 @@ export interface Access {
   refuseHost(request: IncomingMessage): Refusal | undefined;
   refuseToken(request: IncomingMessage): Refusal | undefined;
   /** As refuseToken(), but a session will do, too. */
-  refuseVisitor(request: IncomingMessage): Refusal | undefined;
+  refuseVisitor(request: Pick<IncomingMessage, "headers">): Refusal | undefined;
   refuseOrigin(request: IncomingMessage): Refusal | undefined;
 }
 

@@ -5,7 +5,7 @@
  *   upgrade ─► Host, token or session, Origin, room ─► client ⇄ { error_visualization_init, subscribe, unsubscribe, ping }
  */
 import { once } from "node:events";
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import { z } from "zod";
@@ -54,12 +54,16 @@ export function createLiveSocket(options: LiveSocketOptions): LiveSocket {
         socket.terminate();
         continue;
       }
+      if (access.refuseVisitor(client) !== undefined) {
+        socket.close(POLICY_VIOLATION, "the session has ended");
+        continue;
+      }
       client.isAlive = false;
       socket.ping();
     }
   }
 
-  function open(socket: WebSocket): void {
+  function open(socket: WebSocket, { headers }: IncomingMessage): void {
     const cut = (): void => {
       // Its farewell waits behind what it has not read; it gets a moment to read on.
       socket.close(TOO_SLOW, "too slow: connect again and ask for all");
@@ -71,7 +75,7 @@ export function createLiveSocket(options: LiveSocketOptions): LiveSocket {
       else socket.send(message, { binary: false });
     };
     const member = hub.join({ send, cut, bufferedBytes: () => socket.bufferedAmount });
-    const client: OpenClient = { isAlive: true };
+    const client: OpenClient = { isAlive: true, headers };
     clients.set(socket, client);
     const takesMessage = createAllowance(monotonicMillis);
     const answer = createAnswers({ member, send, askErrors, telemetry });
@@ -141,6 +145,8 @@ const FULL: Refusal = { status: 503, message: "too many watch already", headers:
 
 interface OpenClient {
   isAlive: boolean;
+  /** It was let in by them; a session may end while it watches. */
+  readonly headers: IncomingHttpHeaders;
 }
 
 /** Far more than a person can cause: so many at once, and so many a second after that. */

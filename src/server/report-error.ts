@@ -6,7 +6,16 @@
  *                    └────► what is wrong with each field
  */
 import { z } from "zod";
-import type { JsonObject, JsonValue, RawError, RequestContext, Resource, Severity } from "../event";
+import type {
+  Breadcrumb,
+  BreadcrumbLevel,
+  JsonObject,
+  JsonValue,
+  RawError,
+  RequestContext,
+  Resource,
+  Severity,
+} from "../event";
 import type { FieldError } from "./answer";
 
 export type ParsedReport =
@@ -45,6 +54,8 @@ export function parseReport(body: JsonValue, around: ReportSurroundings): Parsed
 
 const MAX_LISTED_ERRORS = 20;
 const MAX_DEVICES = 1_024;
+const MAX_REPORTED_BREADCRUMBS = 1_000;
+const MAX_BREADCRUMBS = 100;
 
 /** Absent, or `null` as other languages write what they have not. */
 const text = z.string().nullish();
@@ -91,8 +102,13 @@ const HARDWARE_CONTEXT = z.object({
   hardware_status: z.object({ overheating: flag, memory_pressure: flag, throttling: flag }).nullish(),
 });
 
+const time = z.iso.datetime({ offset: true, local: true, error: "expected a date and time of ISO 8601" }).nullish();
+
+/** What happened before, the newest last. */
+const BREADCRUMB = z.object({ timestamp: time, category: text, message: text, level: text, data: object });
+
 const REPORT = z.object({
-  timestamp: z.iso.datetime({ offset: true, local: true, error: "expected a date and time of ISO 8601" }).nullish(),
+  timestamp: time,
   service: name,
   worker_id: name,
   type: text,
@@ -111,6 +127,7 @@ const REPORT = z.object({
   user_agent: text,
   user_context: object,
   error_details: object,
+  breadcrumbs: z.array(z.unknown()).max(MAX_REPORTED_BREADCRUMBS).pipe(z.array(BREADCRUMB)).nullish(),
   endpoint: text,
   method: text,
   status_code: z.int().min(100).max(599).nullish(),
@@ -153,6 +170,7 @@ function toRawError(report: Report, body: JsonObject, around: ReportSurroundings
     page: report.page ?? undefined,
     userAgent: report.user_agent ?? undefined,
     userContext: asObject(body["user_context"]),
+    breadcrumbs: report.breadcrumbs?.slice(-MAX_BREADCRUMBS).map((breadcrumb) => toBreadcrumb(breadcrumb, time ?? now)),
     details: detailsOf(body, time === undefined),
     // As they came: what was checked of them has lost the fields of which nothing is known.
     systemContext: asObject(body["system_context"]),
@@ -160,6 +178,33 @@ function toRawError(report: Report, body: JsonObject, around: ReportSurroundings
     given: { category: report.error_category ?? undefined, severity: severityOf(body["severity"]) },
   };
 }
+
+function toBreadcrumb(
+  { timestamp, category, message, level, data }: z.infer<typeof BREADCRUMB>,
+  errorUnixMillis: number,
+): Breadcrumb {
+  const name = LEVELS.get(level?.toLowerCase() ?? "") ?? "info";
+  const timeUnixMillis = timeOf(timestamp ?? undefined, errorUnixMillis) ?? errorUnixMillis;
+  return {
+    timeUnixMillis,
+    type: "custom",
+    category: category ?? "custom",
+    message: message ?? "",
+    level: name,
+    data: data ?? {},
+  };
+}
+
+/** As several loggers spell them. */
+const LEVELS: ReadonlyMap<string, BreadcrumbLevel> = new Map([
+  ["trace", "debug"],
+  ["debug", "debug"],
+  ["warn", "warning"],
+  ["warning", "warning"],
+  ["error", "error"],
+  ["critical", "error"],
+  ["fatal", "error"],
+]);
 
 /** Own fields only, whatever they are called: `Object.fromEntries` makes even of `__proto__` a field like any other. */
 function detailsOf(body: JsonObject, keepsTimestamp: boolean): JsonObject {

@@ -57,6 +57,13 @@ const FULL = {
   user_agent: "curl/8",
   user_context: { plan: "pro" },
   error_details: { step: "train", epoch: 3 },
+  breadcrumbs: [
+    {
+      ...{ timestamp: "2026-11-25T11:59:50Z", category: "loader", message: "epoch 3 begins", level: "WARN" },
+      data: { rows: 512 },
+    },
+    { message: "out", level: "loud" },
+  ],
   endpoint: "/jobs/:id",
   method: "POST",
   status_code: 503,
@@ -99,6 +106,16 @@ test("every field of a report finds its place in the error", async (context) => 
       page: "/jobs?id=1",
       userAgent: "curl/8",
       userContext: { plan: "pro" },
+      breadcrumbs: [
+        {
+          ...{ type: "custom", category: "loader", message: "epoch 3 begins", level: "warning", data: { rows: 512 } },
+          timeUnixMillis: Date.UTC(2026, 10, 25, 11, 59, 50),
+        },
+        {
+          ...{ type: "custom", category: "custom", message: "out", level: "info", data: {} },
+          timeUnixMillis: Date.UTC(2026, 10, 25, 11, 59, 58, 500),
+        },
+      ],
       details: { release: "1.4.2", step: "train", epoch: 3, error_frequency: FULL.error_frequency },
       systemContext: FULL.system_context,
       hardwareContext: FULL.hardware_context,
@@ -162,6 +179,7 @@ test("every wrong type is refused and names its field", async (context) => {
     ...["user_context", "error_details", "system_context", "hardware_context", "error_frequency"].map(
       (path) => [path, ["x", 1, true, [], ["x"]]] as const,
     ),
+    ["breadcrumbs", ["x", {}, ["x"], [{ message: 1 }], [{ data: [] }], [{ timestamp: "now" }]]],
     ["system_context.hostname", [1]],
     ["system_context.metrics", ["x", []]],
     ["system_context.metrics.cpu", [90]],

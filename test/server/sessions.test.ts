@@ -1,8 +1,10 @@
 /** How a page gets in where a token is asked for. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { test } from "node:test";
 import { SESSION_SECONDS } from "../../src/server/sessions";
 import { type Answer, ask, NOW, serve } from "./ask";
+import { watch } from "./live-client";
 
 const TOKEN = "a-token-of-32-characters-or-more";
 
@@ -79,6 +81,28 @@ test("a session ends after a week, with another token, and when it is closed", a
   assert.equal(await status(same.port, moved), 200, "a restart logs nobody out");
   const closed = await ask(port, { method: "DELETE", path: "/api/session" });
   assert.match(String(closed.headers["set-cookie"]), new RegExp(`^seismo_session_${port}=; Max-Age=0; `));
+});
+
+test("who watches within a session is sent away soon after its end", async (context) => {
+  let now = NOW;
+  context.mock.timers.enable({ apis: ["setInterval"] });
+  const { port } = await serve(context, { token: TOKEN, nowMillis: () => now });
+  const cookie = cookieOf(await openSession(port, { token: TOKEN }));
+  const { socket } = await watch(context, port, { headers: { cookie } });
+  const { socket: other, say, first } = await watch(context, port, { headers: { authorization: `Bearer ${TOKEN}` } });
+  context.mock.timers.tick(30_000);
+  await once(socket, "ping");
+  now += SESSION_SECONDS * 1_000;
+  const closed = once(socket, "close");
+  const pinged = once(other, "ping");
+  // An answer over the same connection: what was sent before it, the pong too, has arrived.
+  say({ type: "ping" });
+  await first("pong");
+  context.mock.timers.tick(30_000);
+  const [code, reason] = await closed;
+  assert.deepEqual([code, String(reason)], [1_008, "the session has ended"]);
+  await pinged;
+  assert.equal(other.readyState, other.OPEN);
 });
 
 test("behind a proxy that speaks https, the cookie is for https alone", async (context) => {
