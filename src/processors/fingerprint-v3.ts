@@ -82,11 +82,15 @@ function templateOf({ type, message, stack }: RedactedError | RawCause): string 
   if (type !== "" && message.startsWith(type, start) && message.startsWith(": ", start + type.length)) {
     start += type.length + 2;
   }
-  return messageTemplate(
-    start === 0 ? message : message.slice(start),
-    stack === "" && (type === "" || type === "Error"),
-  );
+  return messageTemplate(start === 0 ? message : message.slice(start), stack === "" && TYPES_OF_LINES.has(type));
 }
+
+/** What is called so, and has no stack, is a line of a log that no exception stands behind. */
+const TYPES_OF_LINES: ReadonlySet<string> = new Set(
+  " Error Log LogRecord Message Event Trace Debug Info Notice Warn Warning Severe Critical Fatal"
+    .split(" ")
+    .flatMap((name) => [name, name.toLowerCase(), name.toUpperCase()]),
+);
 
 /** Two words at least, or one of a script that has no spaces: `timeout` alone is said of too much. */
 function saysSomething(statement: string): boolean {

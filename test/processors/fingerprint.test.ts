@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Fingerprint, RawError, RecordedException, SpanRecord, StackFrame } from "../../src/event";
+import { nameError } from "../../src/fingerprint-command";
 import { categorize } from "../../src/processors/categorize";
 import { extractErrors } from "../../src/processors/extract";
 import { fingerprint } from "../../src/processors/fingerprint";
@@ -536,4 +537,14 @@ test("any error has an id of 16 hex digits, a reason and a template, the same ea
     }),
     { numRuns: 1_500 },
   );
+});
+
+test("a line of a log is about what it names, whatever level stands for its type; an exception throws with the names of its code", () => {
+  const idOf = (type: string, frame: string, stack = ""): string =>
+    nameError({ type, message: `frame ${frame} stays on disk`, stack, language: "" }, compileRules({})).fingerprint;
+  for (const type of ["", "Error", "ERROR", "warning", "Log"])
+    assert.equal(idOf(type, "stock_levels"), idOf(type, "open_orders"));
+  for (const type of ["CacheError", "E_CACHE"]) assert.notEqual(idOf(type, "stock_levels"), idOf(type, "open_orders"));
+  const stack = "Error: x\n    at keep (/srv/shop/dist/cache.js:3:5)";
+  assert.notEqual(idOf("Error", "stock_levels", stack), idOf("Error", "open_orders", stack));
 });
