@@ -84,44 +84,52 @@ async function countAll(
   nowMillis: number,
 ): Promise<Counted> {
   const { bind, values } = createConditions();
-  const names = NAMED.map((name) => `"${name}"`);
-  const roots = (condition: string): string => `coalesce(sum(n) FILTER (WHERE NOT is_echo AND ${condition}), 0)`;
-  const recent = (condition: string): string => `coalesce(sum(newly) FILTER (WHERE NOT is_echo AND ${condition}), 0)`;
+  const rootsOf = (condition: string): string => `coalesce(sum(n) FILTER (WHERE ${condition}), 0)`;
+  const newlyOf = (condition: string): string => `coalesce(sum(newly) FILTER (WHERE ${condition}), 0)`;
+  // Measured: a second column to group rows by takes DuckDB twice as long, and GROUPING SETS of the names three times as
+  // long as one walk over pairs of what is named and its name.
   const rows = await statements.ask(
     `WITH counted AS MATERIALIZED (
-       SELECT series, is_echo, count(*) AS n, max(time) AS latest,
-         count(*) FILTER (WHERE time >= ${bind(nowMillis - RECENT_MILLIS)}) AS newly
-       FROM errors WHERE time >= ${bind(sinceMillis)} AND ${errorCondition(query, bind)} GROUP BY ALL),
-     named AS MATERIALIZED (SELECT s.*, c.* EXCLUDE series FROM counted c JOIN series s ON s.id = c.series),
+       SELECT series, count(*) AS n_all, count(*) FILTER (WHERE is_echo) AS n_echoes, max(time) AS latest,
+         count(*) FILTER (WHERE NOT is_echo AND time >= ${bind(nowMillis - RECENT_MILLIS)}) AS newly
+       FROM errors WHERE time >= ${bind(sinceMillis)} AND ${errorCondition(query, bind)} GROUP BY series),
+     named AS MATERIALIZED (
+       SELECT s.*, c.* EXCLUDE series, n_all - n_echoes AS n FROM counted c JOIN series s ON s.id = c.series),
      worker_types AS (
        SELECT worker, arg_max(type, roots) AS type, arg_max(service, latest) AS service
-       FROM (SELECT worker, type, max(service) AS service, max(latest) AS latest, sum(n) AS roots FROM named WHERE NOT is_echo GROUP BY ALL)
+       FROM (
+         SELECT worker, type, max(service) AS service, max(latest) AS latest, sum(n) AS roots
+         FROM named WHERE n > 0 GROUP BY ALL)
        GROUP BY worker),
      known_groups AS (
        SELECT sum(n) AS roots, coalesce(min(first_seen), min(oldest)) AS first_seen FROM (
-         SELECT fingerprint, sum(n) AS n, min(latest) AS oldest FROM named WHERE NOT is_echo GROUP BY fingerprint) f
+         SELECT fingerprint, sum(n) AS n, min(latest) AS oldest FROM named WHERE n > 0 GROUP BY fingerprint) f
        LEFT JOIN groups g USING (fingerprint) GROUP BY fingerprint)
-     SELECT g.*, t.type AS common_type, t.service AS worker_service,
+     SELECT c.*, t.type AS common_type, t.service AS worker_service,
        (SELECT coalesce(sum(roots), 0) FROM known_groups WHERE roots > 1 OR first_seen < ${bind(sinceMillis)}) AS recurring,
        (SELECT count(*) FROM known_groups) AS fingerprints, (SELECT count(*) FROM worker_types) AS workers,
-       (SELECT count(DISTINCT type) FROM named WHERE NOT is_echo) AS types,
+       (SELECT count(DISTINCT type) FROM named WHERE n > 0) AS types,
        (SELECT count(*) FROM known_groups WHERE first_seen >= ${bind(sinceMillis)}) AS new_groups
      FROM (
-       SELECT ${names.join(", ")}, GROUPING_ID(${names.join(", ")}) AS which,
-         ${roots("true")} AS roots, coalesce(sum(n) FILTER (WHERE is_echo), 0) AS echoes, max(latest) AS last_seen,
-         ${roots("severity = 'critical'")} AS critical, ${roots("severity = 'warning'")} AS warning,
-         ${roots("severity = 'info'")} AS info, ${recent("true")} AS recent,
-         ${recent("severity = 'critical'")} AS recent_critical, ${recent("severity <> 'info'")} AS recent_grave,
-         ${roots(`"group" = 'resource_error'`)} AS resource, ${roots(`"group" = 'network_error'`)} AS network,
-         ${roots(`"group" = 'hardware_error'`)} AS hardware,
-         ${roots(`"group" = 'hardware_error' AND severity = 'critical'`)} AS critical_hardware
-       FROM named GROUP BY GROUPING SETS ((), ${names.map((name) => `(${name})`).join(", ")})
-       QUALIFY row_number() OVER (PARTITION BY which ORDER BY roots DESC, last_seen DESC) <= ${MAX_WORKERS}) g
-     LEFT JOIN worker_types t ON t.worker = g.worker AND which = ${bind(groupingId("worker"))}
+       SELECT what, name, sum(n) AS roots, sum(n_echoes) AS echoes, max(latest) AS last_seen,
+         ${rootsOf("severity = 'critical'")} AS critical, ${rootsOf("severity = 'warning'")} AS warning,
+         ${rootsOf("severity = 'info'")} AS info, sum(newly) AS recent,
+         ${newlyOf("severity = 'critical'")} AS recent_critical, ${newlyOf("severity <> 'info'")} AS recent_grave,
+         ${rootsOf(`"group" = 'resource_error'`)} AS resource, ${rootsOf(`"group" = 'network_error'`)} AS network,
+         ${rootsOf(`"group" = 'hardware_error'`)} AS hardware,
+         ${rootsOf(`"group" = 'hardware_error' AND severity = 'critical'`)} AS critical_hardware
+       FROM (
+         SELECT n, n_echoes, newly, latest, severity, "group",
+           unnest(['all', ${NAMED.map((name) => `'${name}'`).join(", ")}]) AS what,
+           unnest(['', ${NAMED.map((name) => `"${name}"`).join(", ")}]) AS name
+         FROM named)
+       WHERE name IS NOT NULL GROUP BY what, name
+       QUALIFY row_number() OVER (PARTITION BY what ORDER BY roots DESC, last_seen DESC) <= ${MAX_WORKERS}) c
+     LEFT JOIN worker_types t ON t.worker = c.name AND what = 'worker'
      ORDER BY roots DESC, last_seen DESC`,
     values,
   );
-  const all = rows.find(({ which }) => which === groupingId(undefined));
+  const all = rows.find(({ what }) => what === "all");
   const of = (column: string): number => numberOf(all?.[column]);
   return {
     total: of("roots"),
@@ -142,16 +150,8 @@ async function countAll(
       affected_workers: of("workers"),
       errors_per_minute: of("recent") / RECENT_MINUTES,
     },
-    by: (name) =>
-      rows
-        .filter((row) => row["which"] === groupingId(name) && numberOf(row["roots"]) > 0 && row[name] !== null)
-        .map((row) => ({ ...row, name: row[name] ?? null })),
+    by: (name) => rows.filter(({ what, roots }) => what === name && numberOf(roots) > 0),
   };
-}
-
-/** As GROUPING_ID tells it: a bit for each name that the rows of a set are not grouped by, the first name the highest. */
-function groupingId(name: string | undefined): number {
-  return NAMED.reduce((id, each, at) => (each === name ? id : id + 2 ** (NAMED.length - 1 - at)), 0);
 }
 
 /** Roots of the range before this one. */

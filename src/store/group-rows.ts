@@ -27,15 +27,12 @@ export async function groupRows(
     keptMillis,
   });
   const people = await peopleOfGroups(statements, fingerprints, { filter, timeRange, nowMillis, sinceMillis });
-  const latest = await latestErrors(
-    statements,
-    counts.map(({ latest_seq }) => numberOf(latest_seq)),
-  );
-  const [titles, firstSeen] = [await titlesAfter(statements, latest), await firstSeenOf(statements, fingerprints)];
   const rowsOf = new Map<string, Row[]>(fingerprints.map((fingerprint) => [fingerprint, []]));
   for (const row of counts) rowsOf.get(textOf(row["fingerprint"]))?.push(row);
+  const latest = await latestErrors(statements, [...rowsOf.values()]);
+  const [titles, firstSeen] = [await titlesAfter(statements, latest), await firstSeenOf(statements, fingerprints)];
   return [...rowsOf].flatMap(([fingerprint, rows]) => {
-    const last = rows.map(({ latest_seq }) => latest.get(numberOf(latest_seq))).reduce(later, undefined);
+    const last = latest.get(fingerprint);
     if (last === undefined) return [];
     const inRange = rows.filter(({ interval }) => numberOf(interval) >= 0);
     const sum = (column: string, of: readonly Row[] = rows): number =>
@@ -92,30 +89,43 @@ async function countByInterval(
   const { fromMillis } = spanOf(timeRange, nowMillis);
   const { bind, values } = createConditions();
   const from = bind(Math.max(fromMillis, sinceMillis));
-  const begin = bind(fromMillis);
   const width = bind((timeRange * HOUR_MILLIS) / INTERVALS);
   const after = (hours: number): string => `count(*) FILTER (WHERE time >= ${bind(nowMillis - hours * HOUR_MILLIS)})`;
+  const counts = `count(*) AS count, ${after(1)} AS last_1h, ${after(6)} AS last_6h, ${after(24)} AS last_24h,
+       ${after(168)} AS last_7d, max(time) AS latest, arg_max(seq, time) AS latest_seq`;
+  const wanted = `NOT is_echo AND ${errorCondition(filter, bind)}`;
+  const ofGroups = `JOIN series s ON s.id = e.series WHERE s.fingerprint IN (SELECT unnest(${bind(fingerprints)}))`;
+  // What came before is the most, and is not told by interval: by the number of the series alone it is counted soonest.
   return statements.ask(
-    `SELECT s.fingerprint,
-       CASE WHEN time < ${from} THEN -1 ELSE least((time - ${begin}) // ${width}, ${INTERVALS - 1}) END AS interval,
-       count(*) AS count, ${after(1)} AS last_1h, ${after(6)} AS last_6h, ${after(24)} AS last_24h,
-       ${after(168)} AS last_7d, arg_max(seq, time) AS latest_seq,
+    `SELECT s.fingerprint, least((time - ${bind(fromMillis)}) // ${width}, ${INTERVALS - 1}) AS interval, ${counts},
        max(CASE s.severity WHEN 'critical' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END) AS gravity
-     FROM (SELECT time, seq, series FROM errors
-       WHERE time >= ${bind(Math.min(fromMillis, keptMillis))} AND NOT is_echo AND ${errorCondition(filter, bind)}) e
-     JOIN series s ON s.id = e.series WHERE s.fingerprint IN (SELECT unnest(${bind(fingerprints)})) GROUP BY ALL`,
+     FROM (SELECT time, seq, series FROM errors WHERE time >= ${from} AND ${wanted}) e ${ofGroups} GROUP BY ALL
+     UNION ALL
+     SELECT s.fingerprint, -1, sum(count), sum(last_1h), sum(last_6h), sum(last_24h), sum(last_7d),
+       max(latest), arg_max(latest_seq, latest), 0
+     FROM (
+       SELECT series, ${counts} FROM errors
+       WHERE time >= ${bind(Math.min(fromMillis, keptMillis))} AND time < ${from} AND ${wanted} GROUP BY series) e
+     ${ofGroups} GROUP BY s.fingerprint`,
     values,
   );
 }
 
-async function latestErrors(statements: Statements, seqs: readonly number[]): Promise<ReadonlyMap<number, Row>> {
-  const rows = await errorsBySeq(statements, seqs);
-  return new Map(rows.map((row) => [numberOf(row["seq"]), row]));
+/** By fingerprint. Of the rows of each group, one: rows that are long past are slow to read. */
+async function latestErrors(
+  statements: Statements,
+  groups: readonly (readonly Row[])[],
+): Promise<ReadonlyMap<string, Row>> {
+  const latest = groups.flatMap((rows) => (rows.length === 0 ? [] : [rows.reduce(later)]));
+  const rows = await errorsBySeq(
+    statements,
+    latest.map((row) => numberOf(row["latest_seq"])),
+  );
+  return new Map(rows.map((row) => [textOf(row["fingerprint"]), row]));
 }
 
-function later(one: Row | undefined, other: Row | undefined): Row | undefined {
-  if (one === undefined || other === undefined) return one ?? other;
-  return numberOf(one["time"]) > numberOf(other["time"]) ? one : other;
+function later(one: Row, other: Row): Row {
+  return numberOf(one["latest"]) > numberOf(other["latest"]) ? one : other;
 }
 
 async function firstSeenOf(
@@ -132,7 +142,7 @@ async function firstSeenOf(
 /** Of the groups that these errors usually come after. */
 async function titlesAfter(
   statements: Statements,
-  latest: ReadonlyMap<number, Row>,
+  latest: ReadonlyMap<string, Row>,
 ): Promise<ReadonlyMap<string, string>> {
   const wanted = [...latest.values()].flatMap((row) => readUsuallyAfter(row["usually_after"])?.fingerprint ?? []);
   if (wanted.length === 0) return new Map();

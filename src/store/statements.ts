@@ -33,13 +33,15 @@ export function createStatements(duckdb: typeof import("@duckdb/node-api"), conn
   }
 
   async function ask(sql: string, values: readonly SqlValue[] = []): Promise<readonly Row[]> {
-    const result = await connection.runAndReadAll(sql, ...bound(values));
+    const result = await (values.length === 0
+      ? connection.runAndReadAll(sql)
+      : connection.runAndReadAll(sql, ...bound(values)));
     const names = result.deduplicatedColumnNames();
     return result.getRows().map((row) => Object.fromEntries(row.map((value, at) => [names[at] ?? "", plain(value)])));
   }
 
   async function run(sql: string, values: readonly SqlValue[] = []): Promise<void> {
-    await connection.run(sql, ...bound(values));
+    await (values.length === 0 ? connection.run(sql) : connection.run(sql, ...bound(values)));
   }
 
   async function within<T>(begin: string, work: () => Promise<T>): Promise<T> {
