@@ -14,7 +14,7 @@ import { journalLine } from "../src/exporter/journal-line";
 import type { TimeRange } from "../src/store/answers";
 import { openDatabase } from "../src/store/database";
 import { createDuckDbStore } from "../src/store/duckdb-store";
-import { createErrorWriter } from "../src/store/error-writer";
+import { createErrorWriter, type WritableLines } from "../src/store/error-writer";
 import { createTelemetry } from "../src/telemetry";
 import { errorEvent } from "../test/exporter/error-event";
 import { markdownTable } from "./markdown-table";
@@ -89,16 +89,23 @@ async function fill(
   const begin = Date.now() - WEEK_MILLIS + 60_000;
   let millis = 0;
   let lineBytes = 0;
-  for (let from = 0; from < errors; from += BATCH_LINES) {
+  const linesFrom = (from: number): WritableLines => {
     const lines = Array.from({ length: Math.min(BATCH_LINES, errors - from) }, (_, index) =>
       makeLine(begin + ((from + index) / errors) * (WEEK_MILLIS - 120_000), from + index),
     );
     lineBytes += lines.reduce((sum, line) => sum + line.length, 0);
+    return { lines, corrupt: 0, continues: from > 0 };
+  };
+  let reading = writer.read(linesFrom(0), Date.now());
+  for (let from = 0; from < errors; from += BATCH_LINES) {
+    const next = from + BATCH_LINES < errors ? linesFrom(from + BATCH_LINES) : undefined;
     const begun = performance.now();
-    await writer.write({ lines, corrupt: 0, continues: from > 0 }, Date.now());
+    const batch = await reading;
+    if (next !== undefined) reading = writer.read(next, Date.now());
+    await writer.write(batch);
     if ((from / BATCH_LINES) % 20 === 19) await statements.run("CHECKPOINT");
     millis += performance.now() - begun;
-    if (process.stderr.isTTY) process.stderr.write(`\r${from + lines.length} errors`);
+    if (process.stderr.isTTY) process.stderr.write(`\r${from + BATCH_LINES} errors`);
   }
   const begun = performance.now();
   await statements.run("CHECKPOINT");

@@ -3,9 +3,12 @@
  * line is read.
  *
  *   lines ─► records ─► judged among themselves ─► without those that are there ─► errors, series, groups, machines
- *                                                                                └─ COMMIT with journal_position
+ *   └──────── read() ─────────────────────────┘    └──────── write() ──────────────── COMMIT with journal_position
+ *
+ * A third of the time goes by while DuckDB works in threads of its own: then the next lines are read.
  */
 
+import { setImmediate } from "node:timers/promises";
 import { createDictionary } from "./dictionary";
 import type { JournalLines, JournalPosition } from "./journal-follower";
 import { type ErrorRecord, type Judged, readJournalRecord } from "./journal-record";
@@ -14,13 +17,18 @@ import type { SqlValue, Statements } from "./statements";
 export interface ErrorWriter {
   /** Where the journal is to be followed from. */
   readonly position: JournalPosition | undefined;
-  write(read: WritableLines, nowMillis: number): Promise<WrittenErrors>;
+  /**
+   * To be called in the order of the journal; the batch before may still be written. A few lines at a time, so that what
+   * waits for this thread does not wait for all of them.
+   */
+  read(lines: WritableLines, nowMillis: number): Promise<ErrorBatch>;
+  write(batch: ErrorBatch): Promise<WrittenErrors>;
   /** To be called when what no error has any more was deleted. */
   reload(): Promise<void>;
 }
 
 /** Lines that are not of the journal that is followed have no position. */
-export type WritableLines = Omit<JournalLines, "position"> & Partial<Pick<JournalLines, "position">>;
+export type WritableLines = Omit<JournalLines, "position" | "bytes"> & Partial<Pick<JournalLines, "position">>;
 
 export interface WrittenErrors {
   readonly errors: number;
@@ -55,9 +63,9 @@ export async function createErrorWriter(statements: Statements, options: ErrorWr
     return unixMillis < judgedUnixMillis - MAX_BEHIND_MILLIS ? judgedUnixMillis : unixMillis;
   }
 
-  function read(lines: WritableLines, nowMillis: number): Batch {
+  async function read(lines: WritableLines, nowMillis: number): Promise<ErrorBatch> {
     if (!lines.continues) judgedUnixMillis = 0;
-    const batch: Batch = {
+    const batch: ErrorBatch = {
       found: new Map(),
       echoes: new Set(),
       later: [],
@@ -65,8 +73,11 @@ export async function createErrorWriter(statements: Statements, options: ErrorWr
       corrupt: lines.corrupt,
       ignored: 0,
       expired: 0,
+      position: lines.position,
+      judgedUnixMillis,
     };
-    for (const line of lines.lines) {
+    for (const [at, line] of lines.lines.entries()) {
+      if (at % LINES_A_TURN === LINES_A_TURN - 1) await setImmediate();
       if (line === "") continue;
       const record = readJournalRecord(line);
       if (record === undefined) batch.corrupt += 1;
@@ -82,10 +93,11 @@ export async function createErrorWriter(statements: Statements, options: ErrorWr
         else batch.found.set(error.id, { error, time });
       }
     }
+    batch.judgedUnixMillis = judgedUnixMillis;
     return batch;
   }
 
-  async function takeOutKept({ found }: Batch): Promise<number> {
+  async function takeOutKept({ found }: ErrorBatch): Promise<number> {
     let count = 0;
     for (const { ids, from, to } of clustersOf([...found.values()])) {
       const rows = await statements.ask(
@@ -184,16 +196,16 @@ export async function createErrorWriter(statements: Statements, options: ErrorWr
     return taken;
   }
 
-  async function keepPosition({ inode, head, headBytes, place }: JournalPosition): Promise<void> {
+  async function keepPosition({ inode, head, headBytes, place }: JournalPosition, judged: number): Promise<void> {
     await statements.run("DELETE FROM journal_position");
-    const values = [inode, head, headBytes, place, judgedUnixMillis];
+    const values = [inode, head, headBytes, place, judged];
     await statements.run("INSERT INTO journal_position VALUES ($1, $2, $3, $4, $5)", values);
   }
 
   return {
     position,
-    async write(lines, nowMillis) {
-      const batch = read(lines, nowMillis);
+    read,
+    async write(batch) {
       return statements.transaction(async () => {
         const kept = await takeOutKept(batch);
         const placed = [...batch.found.values()];
@@ -201,7 +213,7 @@ export async function createErrorWriter(statements: Statements, options: ErrorWr
         await noteFirstSeen(placed);
         await noteMachines(placed);
         const deletedAsDuplicate = await judgeKept(batch.later);
-        if (lines.position !== undefined) await keepPosition(lines.position);
+        if (batch.position !== undefined) await keepPosition(batch.position, batch.judgedUnixMillis);
         const { corrupt, ignored, expired: deletedByAge } = batch;
         const duplicate = batch.duplicate + kept;
         return { errors: placed.length, duplicate, corrupt, ignored, deletedByAge, deletedAsDuplicate };
@@ -221,13 +233,16 @@ const MAX_BEHIND_MILLIS = 604_800_000;
 /** More than wait for a judgement at any time. */
 const RECENT_ROWS = 200_000;
 const MAX_KNOWN_GROUPS = 50_000;
+/** A few milliseconds. */
+const LINES_A_TURN = 200;
 
 interface Placed {
   readonly error: ErrorRecord;
   readonly time: number;
 }
 
-interface Batch {
+/** Lines that were read, and what is to be done with them; to be written once. */
+export interface ErrorBatch {
   /** By id. */
   readonly found: Map<string, Placed>;
   readonly echoes: Set<string>;
@@ -237,9 +252,11 @@ interface Batch {
   corrupt: number;
   ignored: number;
   expired: number;
+  readonly position: JournalPosition | undefined;
+  judgedUnixMillis: number;
 }
 
-function judge(batch: Batch, judged: Judged): void {
+function judge(batch: ErrorBatch, judged: Judged): void {
   const { id, origin } = judged;
   if (!batch.found.has(id)) batch.later.push(judged);
   else if (origin === "echo") batch.echoes.add(id);

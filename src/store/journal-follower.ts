@@ -26,6 +26,8 @@ export interface JournalLines {
   /** They are what comes after the lines before, or after the place that was kept; false: reading began anew. */
   readonly continues: boolean;
   readonly lines: readonly string[];
+  /** That they take in the journal. */
+  readonly bytes: number;
   /** Lines that are too long, or were left without an end. */
   readonly corrupt: number;
   /** Where to read on, once these lines are kept. */
@@ -152,7 +154,7 @@ export function createJournalFollower(path: string, from: JournalPosition | unde
         if (!isLeft) return undefined;
         const torn = fstatSync(file.fd).size > file.place || file.skips ? 1 : 0;
         finish(file);
-        if (torn > 0 && position !== undefined) return { lines: [], corrupt: torn, continues, position };
+        if (torn > 0 && position !== undefined) return { lines: [], bytes: 0, corrupt: torn, continues, position };
       }
     },
     lagBytes() {
@@ -187,20 +189,20 @@ interface FileThere {
   readonly stat: Stats;
 }
 
-function readLines(file: OpenFile, buffer: Buffer): { lines: readonly string[]; corrupt: number } | undefined {
+function readLines(file: OpenFile, buffer: Buffer): Pick<JournalLines, "lines" | "bytes" | "corrupt"> | undefined {
   const count = readSync(file.fd, buffer, 0, buffer.length, file.place);
   const end = count === 0 ? -1 : buffer.lastIndexOf(NEWLINE, count - 1);
   if (end < 0) {
     if (count < buffer.length) return undefined; // a line without an end waits for it
     file.place += count;
     file.skips = true;
-    return { lines: [], corrupt: 0 };
+    return { lines: [], bytes: count, corrupt: 0 };
   }
   const lines = buffer.toString("utf8", 0, end).split("\n");
   file.place += end + 1;
   const corrupt = file.skips ? 1 : 0;
   file.skips = false;
-  return { lines: corrupt === 0 ? lines : lines.slice(1), corrupt };
+  return { lines: corrupt === 0 ? lines : lines.slice(1), bytes: end + 1, corrupt };
 }
 
 /** The oldest first: `.9` before `.1` before the file itself. */

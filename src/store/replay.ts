@@ -61,7 +61,7 @@ interface Batch {
 }
 
 async function write(writer: ErrorWriter, batch: Batch, counts: ReplayCounts): Promise<ReplayCounts> {
-  const written = await writer.write(batch, Date.now());
+  const written = await writer.write(await writer.read(batch, Date.now()));
   return {
     bytes: counts.bytes + batch.bytes,
     totalBytes: counts.totalBytes,

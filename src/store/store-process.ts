@@ -14,7 +14,7 @@ import { answerJourney } from "./answer-journey";
 import { answerLogs } from "./answer-logs";
 import { answerRequests } from "./answer-requests";
 import { type Database, explain, openDatabase } from "./database";
-import { createErrorWriter } from "./error-writer";
+import { createErrorWriter, type ErrorBatch } from "./error-writer";
 import { createJournalFollower } from "./journal-follower";
 import { createKeptWriter } from "./kept-writer";
 import { deleteOlderThan, deleteOldest, fileBytesOf, usedBytesOf, walBytesOf } from "./retention";
@@ -94,16 +94,31 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
   const idle: Statements[] = [];
   const active = new Map<number, Statements>();
   const checkpointBytes = Math.min(MAX_WAL_BYTES, options.maxBytes / 8);
+  /** The next of the journal: read while what came before it is written. */
+  let ahead: Promise<ErrorBatch | undefined> | undefined;
+  let bytesAhead = 0;
   let isStopping = false;
   let isAwake = new AbortController();
 
-  async function writeJournal(): Promise<boolean> {
+  async function readJournal(): Promise<ErrorBatch | undefined> {
     const lines = follower.next();
     counts.add("missedBytes", follower.takeMissedBytes());
-    if (lines === undefined) return false;
-    const written = await errors.write(lines, Date.now());
+    bytesAhead = lines?.bytes ?? 0;
+    return lines && errors.read(lines, Date.now());
+  }
+
+  async function writeJournal(): Promise<boolean> {
+    const batch = (await ahead) ?? (await readJournal());
+    if (batch === undefined) return false;
+    ahead = readJournal();
+    const written = await errors.write(batch);
     for (const [count, number] of Object.entries(written)) if (isCount(count)) counts.add(count, number);
     return true;
+  }
+
+  /** What is read ahead is not taken in. */
+  function lagBytes(): number {
+    return follower.lagBytes() + bytesAhead;
   }
 
   async function writeKept(): Promise<void> {
@@ -149,7 +164,7 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
     {
       everyMillis: PROGRESS_MILLIS,
       async run() {
-        say({ type: "progress", lagBytes: follower.lagBytes(), fileBytes: fileBytesOf(path), counts: counts.take() });
+        say({ type: "progress", lagBytes: lagBytes(), fileBytes: fileBytesOf(path), counts: counts.take() });
       },
     },
   ]);
@@ -167,7 +182,7 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
     while (await writeJournal());
     await writeKept();
     await checkpoint();
-    say({ type: "progress", lagBytes: follower.lagBytes(), fileBytes: fileBytesOf(path), counts: counts.take() });
+    say({ type: "progress", lagBytes: lagBytes(), fileBytes: fileBytesOf(path), counts: counts.take() });
     for (const statements of active.values()) statements.interrupt();
     follower.close();
     writing.close();
