@@ -10,6 +10,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import { createDictionary } from "./dictionary";
+import { createHourCounts } from "./hour-counts";
 import type { JournalLines, JournalPosition } from "./journal-follower";
 import { type ErrorRecord, type Judged, readJournalRecord } from "./journal-record";
 import type { SqlValue, Statements } from "./statements";
@@ -23,7 +24,9 @@ export interface ErrorWriter {
    */
   read(lines: WritableLines, nowMillis: number): Promise<ErrorBatch>;
   write(batch: ErrorBatch): Promise<WrittenErrors>;
-  /** To be called when what no error has any more was deleted. */
+  /** Counts what has passed: see hour-counts.ts. */
+  countHours(nowMillis: number): Promise<void>;
+  /** To be called when errors, and what no error has any more, were deleted. */
   reload(): Promise<void>;
 }
 
@@ -47,6 +50,7 @@ export interface ErrorWriterOptions {
 
 export async function createErrorWriter(statements: Statements, options: ErrorWriterOptions): Promise<ErrorWriter> {
   const series = await createDictionary(statements, "series", SERIES_COLUMNS);
+  const hours = await createHourCounts(statements);
   const [kept] = await statements.ask("SELECT max(seq) AS seq FROM errors");
   let lastSeq = Number(kept?.["seq"] ?? 0);
   const [row] = await statements.ask("SELECT * FROM journal_position");
@@ -122,6 +126,7 @@ export async function createErrorWriter(statements: Statements, options: ErrorWr
     }
     await series.write();
     await statements.append("errors", columns);
+    await hours.touch(placed.map(({ time }) => time));
   }
 
   /** The earliest that is known of each group. */
@@ -177,10 +182,10 @@ export async function createErrorWriter(statements: Statements, options: ErrorWr
     let taken = 0;
     for (const fromSeq of [lastSeq - RECENT_ROWS, 0]) {
       if (open.size === 0) break;
-      const rows = await statements.ask("SELECT id, seq FROM errors WHERE seq > $1 AND id IN (SELECT unnest($2))", [
-        fromSeq,
-        [...open.keys()],
-      ]);
+      const rows = await statements.ask(
+        "SELECT id, seq, time FROM errors WHERE seq > $1 AND id IN (SELECT unnest($2))",
+        [fromSeq, [...open.keys()]],
+      );
       const echoes = rows.filter(({ id }) => open.get(String(id)) === "echo").map(({ seq }) => String(seq));
       const duplicates = rows.filter(({ id }) => open.get(String(id)) === "duplicate").map(({ seq }) => String(seq));
       if (echoes.length > 0) {
@@ -189,6 +194,7 @@ export async function createErrorWriter(statements: Statements, options: ErrorWr
       if (duplicates.length > 0) {
         await statements.run("DELETE FROM errors WHERE seq IN (SELECT unnest($1)::BIGINT)", [duplicates]);
       }
+      await hours.touch(rows.map(({ time }) => Number(time)));
       taken += duplicates.length;
       const found = new Set(rows.map(({ id }) => String(id)));
       open = new Map([...open].filter(([id]) => !found.has(id)));
@@ -219,8 +225,10 @@ export async function createErrorWriter(statements: Statements, options: ErrorWr
         return { errors: placed.length, duplicate, corrupt, ignored, deletedByAge, deletedAsDuplicate };
       });
     },
+    countHours: hours.count,
     async reload() {
       firstSeen.clear();
+      await hours.reload();
       await series.reload();
     },
   };

@@ -1,8 +1,9 @@
 /** Groups of errors: what the rows of one fingerprint say together. Roots only. */
 import type { Severity } from "../event";
 import type { ErrorFilter, GroupRow, TimeRange } from "./answers";
-import { createConditions, errorCondition } from "./conditions";
+import { createConditions } from "./conditions";
 import { errorsBySeq, isoTime, numberOf, numberOrNull, textOf, textOrNull } from "./error-rows";
+import { countable } from "./hour-counts";
 import { peopleOfGroups } from "./people";
 import type { Row, Statements } from "./statements";
 import { HOUR_MILLIS, spanOf } from "./timeline";
@@ -88,24 +89,31 @@ async function countByInterval(
 ): Promise<readonly Row[]> {
   const { fromMillis } = spanOf(timeRange, nowMillis);
   const { bind, values } = createConditions();
-  const from = bind(Math.max(fromMillis, sinceMillis));
-  const width = bind((timeRange * HOUR_MILLIS) / INTERVALS);
-  const after = (hours: number): string => `count(*) FILTER (WHERE time >= ${bind(nowMillis - hours * HOUR_MILLIS)})`;
-  const counts = `count(*) AS count, ${after(1)} AS last_1h, ${after(6)} AS last_6h, ${after(24)} AS last_24h,
+  const from = Math.max(fromMillis, sinceMillis);
+  const width = (timeRange * HOUR_MILLIS) / INTERVALS;
+  const hoursAgo = (hours: number): number => nowMillis - hours * HOUR_MILLIS;
+  const after = (hours: number): string => `coalesce(sum(n) FILTER (WHERE time >= ${bind(hoursAgo(hours))}), 0)`;
+  const counts = `sum(n) AS count, ${after(1)} AS last_1h, ${after(6)} AS last_6h, ${after(24)} AS last_24h,
        ${after(168)} AS last_7d, max(time) AS latest, arg_max(seq, time) AS latest_seq`;
-  const wanted = `NOT is_echo AND ${errorCondition(filter, bind)}`;
+  const ends = [1, 6, 24, 168].map(hoursAgo);
+  const intervals = Array.from({ length: INTERVALS }, (_, index) => fromMillis + index * width);
+  const countableErrors = await countable(statements);
+  const inRange = countableErrors({ fromMillis: from, cuts: [...ends, ...intervals] }, filter, bind);
+  const before = countableErrors(
+    { fromMillis: Math.min(fromMillis, keptMillis), toMillis: from, cuts: ends },
+    filter,
+    bind,
+  );
   const ofGroups = `JOIN series s ON s.id = e.series WHERE s.fingerprint IN (SELECT unnest(${bind(fingerprints)}))`;
   // What came before is the most, and is not told by interval: by the number of the series alone it is counted soonest.
   return statements.ask(
-    `SELECT s.fingerprint, least((time - ${bind(fromMillis)}) // ${width}, ${INTERVALS - 1}) AS interval, ${counts},
+    `SELECT s.fingerprint, least((time - ${bind(fromMillis)}) // ${bind(width)}, ${INTERVALS - 1}) AS interval, ${counts},
        max(CASE s.severity WHEN 'critical' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END) AS gravity
-     FROM (SELECT time, seq, series FROM errors WHERE time >= ${from} AND ${wanted}) e ${ofGroups} GROUP BY ALL
+     FROM (SELECT time, seq, series, n FROM ${inRange} WHERE NOT is_echo) e ${ofGroups} GROUP BY ALL
      UNION ALL
      SELECT s.fingerprint, -1, sum(count), sum(last_1h), sum(last_6h), sum(last_24h), sum(last_7d),
        max(latest), arg_max(latest_seq, latest), 0
-     FROM (
-       SELECT series, ${counts} FROM errors
-       WHERE time >= ${bind(Math.min(fromMillis, keptMillis))} AND time < ${from} AND ${wanted} GROUP BY series) e
+     FROM (SELECT series, ${counts} FROM ${before} WHERE NOT is_echo GROUP BY series) e
      ${ofGroups} GROUP BY s.fingerprint`,
     values,
   );

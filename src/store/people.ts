@@ -83,7 +83,7 @@ export async function peopleOfAll(
 }
 
 const MAX_SERVICES = 50;
-const MANY_ERRORS = 200_000;
+const MANY_ERRORS = 100_000;
 const MAX_RECENT = 5_000;
 
 /** Of this process, which has one database. */

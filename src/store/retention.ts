@@ -4,6 +4,7 @@
  */
 import { statSync } from "node:fs";
 import { DATABASE_NAME } from "./database";
+import { deleteHourCounts } from "./hour-counts";
 import type { Statements } from "./statements";
 
 export interface Deleted {
@@ -19,7 +20,10 @@ export async function deleteOlderThan(statements: Statements, unixMillis: number
     for (const table of ["requests", "logs", "request_counts", "request_durations", "machines"]) {
       other += await deleted(statements, table, "time < $1", [unixMillis]);
     }
-    if (errors > 0) await deleteUnused(statements);
+    if (errors > 0) {
+      await deleteHourCounts(statements, unixMillis);
+      await deleteUnused(statements);
+    }
     return { errors, other };
   });
 }
@@ -37,8 +41,10 @@ export async function deleteOldest(statements: Statements): Promise<Deleted> {
       const until = newest[0]?.["time"];
       if (typeof until !== "number") continue;
       const count = await deleted(statements, table, "time <= $1", [until]);
-      if (table === "errors") errors = count;
-      else other += count;
+      if (table === "errors") {
+        errors = count;
+        await deleteHourCounts(statements, until);
+      } else other += count;
     }
     if (errors > 0) await deleteUnused(statements);
     return { errors, other };

@@ -2,6 +2,7 @@
  * The tables, and how a file of an older version becomes one of this.
  *
  *   errors ──series──► series      what many errors share, so that counting reads a number for each, not seven texts
+ *     └─ hour_counts ──► series    errors of hours that have passed, counted: see hour-counts.ts
  *   requests, request_counts, request_durations ──endpoint──► endpoints
  *   logs · groups · machines · journal_position · settings
  *
@@ -39,5 +40,10 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     "CREATE TABLE journal_position (inode BIGINT, head VARCHAR, head_bytes INTEGER, place BIGINT, judged BIGINT)",
     "CREATE TABLE settings (counted_since BIGINT)",
     "INSERT INTO settings VALUES (NULL)",
+  ],
+  // Filled by the process of the store, an hour at a time: a file of before is asked by its rows until then.
+  [
+    `CREATE TABLE hour_counts (
+       hour INTEGER, series INTEGER, is_echo BOOLEAN, n INTEGER, latest BIGINT, latest_seq BIGINT)`,
   ],
 ];

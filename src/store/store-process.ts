@@ -153,6 +153,7 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
 
   const look = createTimetable([
     { everyMillis: RETENTION_MILLIS, run: makeRoom },
+    { everyMillis: COUNT_MILLIS, run: () => errors.countHours(Date.now()) },
     {
       everyMillis: CHECKPOINT_LOOK_MILLIS,
       async run() {
@@ -226,6 +227,8 @@ const POLL_MILLIS = 500;
 const PROGRESS_MILLIS = 250;
 const CHECKPOINT_LOOK_MILLIS = 1_000;
 const RETENTION_MILLIS = 600_000;
+/** Some hours each time: a file of thirty days that has no counts yet has all of them within a minute. */
+const COUNT_MILLIS = 300;
 /** Reading it again at a start takes memory and time. */
 const MAX_WAL_BYTES = 67_108_864;
 

@@ -146,6 +146,51 @@ test("a process that is killed is started again, and nothing is lost or twice", 
   assert.equal(store.stats().starts, 5);
 });
 
+test("kills in the midst of counting leave what is counted by the hour as its rows are", async (context) => {
+  const { store, journal, folder } = openDuckDbStore(context);
+  await isOpen(store);
+  const aged = (): ErrorEvent => event({ timeUnixMillis: Date.now() - Math.random() * 40 * HOUR });
+  const given: ErrorEvent[] = [];
+  for (let round = 0; round < 4; round++) {
+    for (let batch = 0; batch < 10; batch++) {
+      const events = Array.from({ length: 20 }, aged);
+      given.push(...events);
+      journal.export(events);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+    if (round < 3) await killed(store, folder);
+  }
+  await kept(store, given.at(-1)?.id ?? "");
+  await store.stop(5_000);
+  const path = join(folder, "seismo.duckdb");
+  const [sums] = await runSql(
+    path,
+    `SELECT (SELECT sum(n) FROM hour_counts) AS counted, (SELECT count(*) FROM errors) AS kept,
+       (SELECT count(*) FROM errors WHERE time // ${HOUR} IN (SELECT hour FROM hour_counts)) AS kept_of_these`,
+  );
+  assert.equal(Number(sums?.["kept"]), given.length);
+  assert.ok(Number(sums?.["counted"]) > 0);
+  assert.equal(Number(sums?.["counted"]), Number(sums?.["kept_of_these"]));
+});
+
+test("a file of the first version is taken over, and its hours are counted", async (context) => {
+  const folder = freshFolder();
+  const path = join(folder, "seismo.duckdb");
+  const first = openDuckDbStore(context, { folder });
+  const given = Array.from({ length: 50 }, (_, index) => event({ timeUnixMillis: Date.now() - index * HOUR }));
+  await first.write(...given);
+  await first.store.stop(5_000);
+  await runSql(path, "DROP TABLE hour_counts");
+  await runSql(path, "DELETE FROM schema_version WHERE version > 1; INSERT INTO schema_version VALUES (1)");
+  const second = openDuckDbStore(context, { folder });
+  await isOpen(second.store);
+  assert.equal((await second.store.errors({ timeRange: 168, limit: 1 })).summary.total_errors, given.length);
+  await second.write(event());
+  await second.store.stop(5_000);
+  const [counts] = await runSql(path, "SELECT sum(n) AS n FROM hour_counts");
+  assert.ok(Number(counts?.["n"]) > 0);
+});
+
 test("a question that is open when the process is killed is refused, not left", async (context) => {
   const { store, write, folder } = openDuckDbStore(context);
   await write(event());
@@ -445,11 +490,12 @@ function randomText(length: number): string {
   return Array.from({ length: length / 8 }, () => Math.random().toString(36).slice(2, 10).padEnd(8, "x")).join("");
 }
 
-async function runSql(path: string, sql: string): Promise<void> {
+async function runSql(path: string, sql: string): Promise<readonly Record<string, unknown>[]> {
   const { DuckDBInstance } = await import("@duckdb/node-api");
   const instance = await DuckDBInstance.create(path);
   const connection = await instance.connect();
-  await connection.run(sql);
+  const rows = (await connection.runAndReadAll(sql)).getRowObjects();
   connection.closeSync();
   instance.closeSync();
+  return rows;
 }
