@@ -38,6 +38,11 @@ interface Work {
   stop(): void;
 }
 
+interface ReadJournal {
+  readonly batch: ErrorBatch;
+  readonly bytes: number;
+}
+
 let path = "";
 let work: Work | undefined;
 
@@ -95,30 +100,35 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
   const active = new Map<number, Statements>();
   const checkpointBytes = Math.min(MAX_WAL_BYTES, options.maxBytes / 8);
   /** The next of the journal: read while what came before it is written. */
-  let ahead: Promise<ErrorBatch | undefined> | undefined;
-  let bytesAhead = 0;
+  let ahead: Promise<ReadJournal | undefined> | undefined;
+  /** Of the journal, read and not written yet. */
+  let bytesInHand = 0;
   let isStopping = false;
   let isAwake = new AbortController();
 
-  async function readJournal(): Promise<ErrorBatch | undefined> {
+  async function readJournal(): Promise<ReadJournal | undefined> {
     const lines = follower.next();
     counts.add("missedBytes", follower.takeMissedBytes());
-    bytesAhead = lines?.bytes ?? 0;
-    return lines && errors.read(lines, Date.now());
+    if (lines === undefined) return undefined;
+    bytesInHand += lines.bytes;
+    return { batch: await errors.read(lines, Date.now()), bytes: lines.bytes };
   }
 
-  async function writeJournal(): Promise<boolean> {
-    const batch = (await ahead) ?? (await readJournal());
-    if (batch === undefined) return false;
-    ahead = readJournal();
-    const written = await errors.write(batch);
+  /** Undefined: there was nothing. */
+  async function writeJournal(): Promise<"few" | "many" | undefined> {
+    const read = (await ahead) ?? (await readJournal());
+    ahead = undefined;
+    if (read === undefined) return undefined;
+    const amount = read.bytes < FEW_BYTES ? "few" : "many";
+    if (amount === "many") ahead = readJournal();
+    const written = await errors.write(read.batch);
+    bytesInHand -= read.bytes;
     for (const [count, number] of Object.entries(written)) if (isCount(count)) counts.add(count, number);
-    return true;
+    return amount;
   }
 
-  /** What is read ahead is not taken in. */
   function lagBytes(): number {
-    return follower.lagBytes() + bytesAhead;
+    return follower.lagBytes() + bytesInHand;
   }
 
   async function writeKept(): Promise<void> {
@@ -173,11 +183,12 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
   async function run(): Promise<void> {
     await checkpoint(); // else a log that grew before a kill is read again at each start
     while (!isStopping) {
-      const hasMore = await writeJournal();
+      const amount = await writeJournal();
       await writeKept();
       await look();
-      if (hasMore || waitingRecords.length > 0) continue;
-      await sleep(POLL_MILLIS, undefined, { signal: isAwake.signal }).catch(() => undefined); // woken
+      if (amount === "many" || waitingRecords.length > 0) continue;
+      if (amount === "few") await sleep(GATHER_MILLIS);
+      else await sleep(POLL_MILLIS, undefined, { signal: isAwake.signal }).catch(() => undefined); // woken
       isAwake = new AbortController();
     }
     while (await writeJournal());
@@ -224,6 +235,9 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
 }
 
 const POLL_MILLIS = 500;
+/** A transaction takes longer than the few errors of a moment that are in it: so they are gathered, behind the first. */
+const GATHER_MILLIS = 100;
+const FEW_BYTES = 1_048_576;
 const PROGRESS_MILLIS = 250;
 const CHECKPOINT_LOOK_MILLIS = 1_000;
 const RETENTION_MILLIS = 600_000;

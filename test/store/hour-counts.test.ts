@@ -16,6 +16,7 @@ import { event, HOUR } from "./opened-store";
 const NOW = Date.UTC(2030, 5, 15, 12, 34, 56, 789);
 /** In the message of every error here: a search for it counts by rows. */
 const TEXT = "the cart";
+const FILTERS = [{}, { service: "service-1", severity: "critical" }, { origin: "echo" }] as const;
 
 test("an hour that has passed is counted, and answers are what its rows say", async (context) => {
   const { write, count, statements } = await open(context);
@@ -133,7 +134,7 @@ async function agree(statements: Statements): Promise<void> {
   );
   assert.equal(counted?.["n"], kept?.["n"]);
   for (const timeRange of [1, 6, 24, 168] as const) {
-    for (const filter of [{}, { service: "service-1" }, { origin: "echo" }, { severity: "critical" }] as const) {
+    for (const filter of timeRange === 24 ? FILTERS : [{}]) {
       const query = { timeRange, limit: 20, ...filter };
       const byCounts = await answerErrors(statements, query, NOW);
       assert.deepEqual(byCounts, await answerErrors(statements, { ...query, q: TEXT }, NOW), JSON.stringify(query));

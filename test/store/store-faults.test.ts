@@ -162,6 +162,10 @@ test("kills in the midst of counting leave what is counted by the hour as its ro
   }
   await kept(store, given.at(-1)?.id ?? "");
   await store.stop(5_000);
+  const second = openDuckDbStore(context, { folder });
+  given.push(event());
+  await second.write(...given.slice(-1));
+  await second.store.stop(5_000); // a turn of its work counts some hours
   const path = join(folder, "seismo.duckdb");
   const [sums] = await runSql(
     path,
