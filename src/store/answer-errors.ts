@@ -85,7 +85,7 @@ async function countAll(
   nowMillis: number,
 ): Promise<Counted> {
   const { bind, values } = createConditions();
-  const countableErrors = await countable(statements);
+  const countableErrors = await countable(statements, sinceMillis);
   const recentMillis = nowMillis - RECENT_MILLIS;
   const rootsOf = (condition: string): string => `coalesce(sum(n) FILTER (WHERE ${condition}), 0)`;
   const newlyOf = (condition: string): string => `coalesce(sum(newly) FILTER (WHERE ${condition}), 0)`;

@@ -97,13 +97,10 @@ async function countByInterval(
        ${after(168)} AS last_7d, max(time) AS latest, arg_max(seq, time) AS latest_seq`;
   const ends = [1, 6, 24, 168].map(hoursAgo);
   const intervals = Array.from({ length: INTERVALS }, (_, index) => fromMillis + index * width);
-  const countableErrors = await countable(statements);
+  const earliest = Math.min(fromMillis, keptMillis);
+  const countableErrors = await countable(statements, earliest);
   const inRange = countableErrors({ fromMillis: from, cuts: [...ends, ...intervals] }, filter, bind);
-  const before = countableErrors(
-    { fromMillis: Math.min(fromMillis, keptMillis), toMillis: from, cuts: ends },
-    filter,
-    bind,
-  );
+  const before = countableErrors({ fromMillis: earliest, toMillis: from, cuts: ends }, filter, bind);
   const ofGroups = `JOIN series s ON s.id = e.series WHERE s.fingerprint IN (SELECT unnest(${bind(fingerprints)}))`;
   // What came before is the most, and is not told by interval: by the number of the series alone it is counted soonest.
   return statements.ask(

@@ -24,13 +24,15 @@ export interface HourCounts {
 
 export async function createHourCounts(statements: Statements): Promise<HourCounts> {
   let counted = new Set<number>();
-  /** Hours that have rows and are not counted. */
-  let open = new Set<number>();
+  /** Hours that have rows and are not counted, and when something was done to them last. */
+  let open = new Map<number, number>();
+  let latestMillis = -Infinity;
 
   async function reload(): Promise<void> {
-    counted = new Set(await countedHours(statements));
+    counted = new Set(await countedHours(statements, 0));
     const rows = await statements.ask(`SELECT DISTINCT time // ${HOUR_MILLIS} AS hour FROM errors WHERE time >= 0`);
-    open = new Set(rows.map(({ hour }) => Number(hour)).filter((hour) => !counted.has(hour)));
+    const hours = rows.map(({ hour }) => Number(hour)).filter((hour) => !counted.has(hour));
+    open = new Map(hours.map((hour) => [hour, open.get(hour) ?? -Infinity]));
   }
   await reload();
 
@@ -38,13 +40,19 @@ export async function createHourCounts(statements: Statements): Promise<HourCoun
     async touch(times) {
       const hours = new Set(times.map(hourOf));
       const changed = [...hours].filter((hour) => counted.delete(hour));
-      for (const hour of hours) if (hour >= 0) open.add(hour);
+      for (const hour of hours) if (hour >= 0) open.set(hour, latestMillis);
       if (changed.length > 0) await statements.run(`DELETE FROM hour_counts WHERE hour IN (${changed.join(", ")})`);
     },
     async count(nowMillis) {
-      const passed = [...open].filter((hour) => (hour + 1) * HOUR_MILLIS + SETTLING_MILLIS <= nowMillis);
+      latestMillis = nowMillis;
+      const settled = [...open].filter(
+        ([hour, touched]) => Math.max((hour + 1) * HOUR_MILLIS, touched) + SETTLING_MILLIS <= nowMillis,
+      );
       // The latest are asked about most.
-      const hours = passed.sort((one, other) => other - one).slice(0, MAX_HOURS_AT_ONCE);
+      const hours = settled
+        .map(([hour]) => hour)
+        .sort((one, other) => other - one)
+        .slice(0, MAX_HOURS_AT_ONCE);
       if (hours.length === 0) return;
       const [from, to] = [Math.min(...hours) * HOUR_MILLIS, (Math.max(...hours) + 1) * HOUR_MILLIS];
       await statements.run(
@@ -81,19 +89,20 @@ export interface CountableRange {
  */
 export type Countable = (range: CountableRange, filter: ErrorFilter, bind: Conditions["bind"]) => string;
 
-export async function countable(statements: Statements): Promise<Countable> {
-  const hours = await countedHours(statements);
+/** For ranges that begin at `fromMillis` or later. */
+export async function countable(statements: Statements, fromMillis: number): Promise<Countable> {
+  const hours = await countedHours(statements, fromMillis);
   return (range, filter, bind) => {
-    const { fromMillis, toMillis = Infinity, cuts } = range;
+    const { fromMillis: beginMillis, toMillis = Infinity, cuts } = range;
     const cutHours = new Set(cuts.filter((cut) => cut % HOUR_MILLIS !== 0).map(hourOf));
     const whole = hours.filter(
-      (hour) => hour * HOUR_MILLIS >= fromMillis && (hour + 1) * HOUR_MILLIS <= toMillis && !cutHours.has(hour),
+      (hour) => hour * HOUR_MILLIS >= beginMillis && (hour + 1) * HOUR_MILLIS <= toMillis && !cutHours.has(hour),
     );
     // A text is searched for in rows.
     const isByRows = whole.length === 0 || (filter.q !== undefined && filter.q !== "");
     const columns = isByRows ? "*, 1 AS n" : "series, is_echo, 1 AS n, time, seq";
     // One by one: DuckDB leads each to its blocks, but looks at all rows for alternatives.
-    const parts = between(isByRows ? [] : whole, fromMillis, toMillis).map(([from, to]) => {
+    const parts = between(isByRows ? [] : whole, beginMillis, toMillis).map(([from, to]) => {
       const end = to === Infinity ? "" : `AND time < ${bind(to)}`;
       return `SELECT ${columns} FROM errors WHERE time >= ${bind(from)} ${end}`;
     });
@@ -105,14 +114,16 @@ export async function countable(statements: Statements): Promise<Countable> {
   };
 }
 
-/** For what comes late and is judged late, so that it need not be counted again. */
+/** An hour to which something comes late, again and again, is left to its rows: to count it each time takes longer. */
 const SETTLING_MILLIS = 30_000;
 /** So that appending waits for some milliseconds at most. */
 const MAX_HOURS_AT_ONCE = 8;
 
-/** In order. */
-async function countedHours(statements: Statements): Promise<readonly number[]> {
-  const rows = await statements.ask("SELECT DISTINCT hour FROM hour_counts ORDER BY hour");
+/** From this time on, in order. */
+async function countedHours(statements: Statements, fromMillis: number): Promise<readonly number[]> {
+  const rows = await statements.ask(
+    `SELECT DISTINCT hour FROM hour_counts WHERE hour >= ${hourOf(fromMillis)} ORDER BY hour`,
+  );
   return rows.map(({ hour }) => Number(hour));
 }
 

@@ -99,6 +99,7 @@ async function open(context: TestContext) {
   const database = await openDatabase({ path, journalPath: "", ...limits }, false, assert.fail);
   const statements = await database.connect();
   const writer = await createErrorWriter(statements, limits);
+  let clock = NOW;
   context.after(() => {
     statements.close();
     database.close();
@@ -111,10 +112,12 @@ async function open(context: TestContext) {
     write: (...events: readonly ErrorEvent[]) => writeLines(events.map(journalLine)),
     judge: (changed: Parameters<typeof judgementLine>[0]["changed"]) =>
       writeLines([judgementLine({ through: "", changed }, NOW)]),
+    /** All that can be counted, when nothing was written for a minute. */
     async count(): Promise<void> {
+      clock += 60_000;
       for (let before = -1; before !== (await hoursCounted(statements)); ) {
         before = await hoursCounted(statements);
-        await writer.countHours(NOW);
+        await writer.countHours(clock);
       }
     },
   };
