@@ -16,12 +16,12 @@ export interface LabelledError {
   readonly language: string;
 }
 
-export type SetName = "a" | "b" | "c" | "d" | "e" | "f";
-export const MESSAGE_SETS: readonly SetName[] = ["a", "b", "c", "d", "e", "f"];
+export type SetName = "a" | "b" | "c" | "d" | "e" | "f" | "g";
+export const MESSAGE_SETS: readonly SetName[] = ["a", "b", "c", "d", "e", "f", "g"];
 export const TRACE_SETS: readonly SetName[] = ["a", "b", "c", "d", "f"];
 
 const FOLDER = join("test", "fixtures", "grouping");
-const SEEDS: { readonly [H in SetName]: number } = { a: 1, b: 2, c: 5, d: 7, e: 11, f: 13 };
+const SEEDS: { readonly [H in SetName]: number } = { a: 1, b: 2, c: 5, d: 7, e: 11, f: 13, g: 17 };
 const INSTANCES = { message: 5, trace: 3 } as const;
 
 /** Messages without a stack, in an order that has nothing to do with their statements. */
@@ -187,6 +187,16 @@ const POOLS: { readonly [H in SetName]: Pool } = {
     programs: words("rsyslogd python3 wpa_cli Xorg containerd"),
     roots: words("/srv/lark /usr/src/app /home/finn/lark /opt/build/lark /workspace/lark"),
     years: [2016, 2029],
+  },
+  g: {
+    names: words("ottilie sven akira nandini casimir bola yusra emre pavel linh tomas greer anouk idris mei"),
+    hosts: words("cache3 lx-0412 rt-paris-2 mgmt01 srv9b k8s-pool-a1 aspen fw2"),
+    domains: words("login.opalworks.com eu.cdn.marlin.net build.taiga.internal ntp.lan api.fennec.dev"),
+    folders: words("/var/spool/opal /home/anouk/src /data/raw/2025/06 /run/taiga /mnt/c/Temp"),
+    files: words("index.bin payroll.xlsx kernel.log avatar.webp tokens.db"),
+    programs: words("named pipewire ruby taiga-agent postmaster"),
+    roots: words("/srv/opal /app /home/sven/opal /opt/taiga/rel /builds/opal"),
+    years: [2014, 2030],
   },
 };
 

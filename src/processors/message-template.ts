@@ -129,6 +129,10 @@ export function messageTemplate(message: string, isLogLine = false): string {
       if (flags & SLASH && text.slice(at, stop).includes("://")) {
         while (stop < end && !(kindOf(text.charCodeAt(stop)) & (SPACE | QUOTE | BRACKET))) stop++;
         flags |= URL_MARK;
+      } else if (code === SLASH_CODE && text.charCodeAt(stop) === QUESTION) {
+        // The query of a path, as access logs have it.
+        while (stop < end && !(kindOf(text.charCodeAt(stop)) & (SPACE | QUOTE))) stop++;
+        flags |= URL_MARK;
       }
       if (flags & MARK) {
         while (TRAILING.includes(text[stop - 1] ?? "")) stop--;
@@ -155,11 +159,12 @@ export function messageTemplate(message: string, isLogLine = false): string {
       } else if (isWord && isNamedWord(line, word, at, stop, isKnown)) replace(at, stop, "<name>");
       else if (!isPlain && (!isWord || flags & (DOT | COLON))) {
         const token = text.slice(at, stop);
-        const isKept = flags & DIGIT && identifies(text, word, token, at);
+        const isKept = flags & DIGIT && identifies(line, word, token, at);
         const varied = isKept ? token : variablePart(token, (flags & DIGIT) !== 0, (flags & URL_MARK) !== 0);
-        if (varied !== token)
-          replace(at, stop, hostAndPort(text, at, varied) ?? numberedName(word, at, varied) ?? varied);
-        else if (!isKept && isThing(line, at, stop)) replace(at, stop, "<name>");
+        if (varied !== token) {
+          const name = hostAndPort(text, at, varied) ?? numberedName(word, at, varied) ?? wholeThing(line, varied);
+          replace(at, stop, name ?? varied);
+        } else if (!isKept && isThing(line, at, stop)) replace(at, stop, "<name>");
       }
       if (sign === COLON_SIGN && isPairHere(text, stop)) pairEnd = stop;
       if (isPlain) remember(word, at, stop, rolesOfHash(hash));
@@ -190,6 +195,7 @@ export function messageTemplate(message: string, isLogLine = false): string {
         continue;
       }
       const value = text.slice(at + 1, close);
+      if (isLogLine && open !== "`" && !(roles & NAMING)) roles |= VALUE;
       if (open === "'") inSql ??= isSql(text);
       if ((open === "'" && inSql) || !isName(value, roles, assigned)) replace(at, close + 1, quoted(value));
       word.start = at + 1;
@@ -252,6 +258,8 @@ function lastPart(text: string, start: number, stop: number): number {
   return Math.max(start, text.lastIndexOf(".", stop - 1) + 1);
 }
 
+const SLASH_CODE = 47;
+const QUESTION = 63;
 const EQUALS = 61;
 const EQUALS_SIGN = 1;
 const COLON_SIGN = 2;
@@ -308,6 +316,11 @@ function numberedName({ stop, end, roles }: LastWord, at: number, varied: string
   return isMachine ? "<host>" : undefined;
 }
 
+function isTelling(text: string, { start }: LastWord, token: string, name: string): boolean {
+  if (!/(?:code|status|http)$/.test(name)) return false;
+  return /^[45]\d\d$/.test(token) || text.slice(Math.max(0, start - 5), start).toLowerCase() === "exit ";
+}
+
 /** `on tulip:9866`: a name with a port, where something is. */
 function hostAndPort(text: string, at: number, varied: string): string | undefined {
   return NAME_AND_PORT.test(varied) && AT_PLACE.test(text.slice(Math.max(0, at - 6), at))
@@ -318,8 +331,18 @@ function hostAndPort(text: string, at: number, varied: string): string | undefin
 const NAME_AND_PORT = /^[A-Za-z][\w-]*:<number>$/;
 const AT_PLACE = / (?:at|by|from|on|to|via) \/?$/;
 
+/** `Report.scala:17`, `shop/cart-7f9c`: in a line of a log, one of many. */
+function wholeThing({ isLogLine }: Line, varied: string): string | undefined {
+  return isLogLine &&
+    /^[\w.-]+(?:\/[\w.-]*<[a-z]+>[\w.-]*|\.(?:cc?|cpp|cs|go|java|jsx?|kt|php|py|rb|rs|scala|swift|tsx?):<number>)$/.test(
+      varied,
+    )
+    ? "<path>"
+    : undefined;
+}
+
 /** Numbers that are names: `status code 404`, `errno: -13`, `answered 503`, `SQLSTATE[42P01]`; `Error 1062` at the beginning. */
-function identifies(text: string, word: LastWord, token: string, at: number): boolean {
+function identifies({ text, isLogLine }: Line, word: LastWord, token: string, at: number): boolean {
   const stop = at + token.length;
   if (isMember(text, stop)) return true;
   const distance = at - word.end;
@@ -331,6 +354,8 @@ function identifies(text: string, word: LastWord, token: string, at: number): bo
   if (name === "sqlstate") return /^[\dA-Z]{5}$/.test(token);
   if (!/^-?\d{1,5}$/.test(token)) return false;
   if (name === "error") return distance === 1 && word.start <= 1;
+  // A line of a log tells of them as of any other number, but for the status of an answer and the exit code of a process.
+  if (isLogLine) return isTelling(text, word, token, name);
   if (token.startsWith("-")) return name.endsWith("errno") || name === "code";
   return name === "signal" ? token.length < 3 : /(?:code|status|errno|http)$/.test(name);
 }

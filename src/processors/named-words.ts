@@ -10,7 +10,7 @@
 import { DIGIT, kindOf, LETTER, TOKEN, UPPER } from "./character-kinds";
 import { isCommonWord } from "./common-words";
 import { hashLetter, isVocabulary, isVocabularyHash, MIN_WORD_LENGTH, WORD_HASH } from "./vocabulary";
-import { LINK, MACHINE, NAMED, NAMING, PROCESS } from "./word-roles";
+import { KIND, LINK, MACHINE, NAMED, NAMING, PROCESS } from "./word-roles";
 
 /** What is read. A line of a log is a text that no exception stands behind. */
 export interface Line {
@@ -44,8 +44,8 @@ export function remember(word: LastWord, start: number, stop: number, roles: num
 
 /** Quick, as it is asked of every word: a word of the vocabulary, in lower case, is a name only where one is due. */
 export function mayVary(line: Line, { roles }: LastWord, at: number, stop: number): boolean {
-  if (roles & (NAMED | PROCESS | MACHINE)) return true;
   const { text, isLogLine } = line;
+  if (roles & (NAMED | PROCESS | MACHINE) || (isLogLine && (roles & KIND || stop >= line.end))) return true;
   if (at === line.begin) return isLogLine && opens(text.charCodeAt(stop));
   if (text.charCodeAt(at - 1) !== SPACE) return true;
   const before = text.charCodeAt(at - 2);
@@ -73,7 +73,7 @@ export function isNamedWord(line: Line, word: LastWord, at: number, stop: number
   if (isSubject(line, word, at, stop, name)) return true;
   if (isBehindBy(text, word, at) && isAgent(text, stop, name)) return true;
   if (isState(text, at, stop, name)) return true;
-  return line.isLogLine && at > line.begin && isThingOrNothing(line, at, stop, name);
+  return line.isLogLine && at > line.begin && isThingOrNothing(line, word, at, stop, name);
 }
 
 /** `process 17 (java)`: the number does not count as a word; and in logs `java[17] trapped …`. */
@@ -161,25 +161,46 @@ function isAgent(text: string, stop: number, name: string): boolean {
 
 const AGENT_ENDS = " (,;)}]|\n";
 
-/** `from RUNNING to KILLED`: states have names in capitals. */
+/** `from RUNNING to KILLED`, `is PAID`: states have names in capitals. */
 function isState(text: string, at: number, stop: number, name: string): boolean {
   if (name.length < MIN_WORD_LENGTH || !CAPITALS.test(name)) return false;
+  if (text.startsWith(" is ", at - 4)) return !NO_STATES.has(name);
   if (text.startsWith(" from ", at - 6)) return TO_STATE.test(text.slice(stop, stop + 8));
   return text.startsWith(" to ", at - 4) && FROM_STATE.test(text.slice(Math.max(0, at - 48), at - 3));
 }
 
 const CAPITALS = /^[A-Z][A-Z_]*$/;
+const NO_STATES: ReadonlySet<string> = new Set("NOT NULL EOF TRUE FALSE".split(" "));
 const TO_STATE = /^ to [A-Z]{3}/;
 const FROM_STATE = / from [A-Z_]{3,40} $/;
 
 /** In lines of logs: `(root) CMD`, `from null`, `is LOOKING`, and things. */
-function isThingOrNothing(line: Line, at: number, stop: number, name: string): boolean {
+function isThingOrNothing(line: Line, word: LastWord, at: number, stop: number, name: string): boolean {
   const { text } = line;
-  if (text[at - 1] === "(" && text[stop] === ")" && ACCOUNTS.has(name)) return true;
+  if (text[at - 1] === "(" && text[stop] === ")" && (ACCOUNTS.has(name) || at === line.begin + 1)) return true;
+  if (ACCOUNTS.has(name) && text.startsWith(" for ", at - 5)) return true;
+  if (METHODS.has(name) && text.startsWith(" /", stop)) return true;
   if (NOTHING.has(name)) return BEFORE_NOTHING.test(text.slice(Math.max(0, at - 6), at));
-  if (CAPITALS.test(name) && (name.includes("_") || text.startsWith(" is ", at - 4))) return true;
+  if (CAPITALS.test(name) && name.includes("_")) return true;
+  if (word.roles & KIND && word.stop === word.end && at === word.end + 1 && isOneOfMany(text, stop, name)) return true;
+  if (stop >= line.end && isBehindPlace(text, at)) return !isCommonWord(name);
   return isThing(line, at, stop);
 }
+
+/** `detached from aspen`, at the end: somewhere, or something that has a name. */
+function isBehindPlace(text: string, at: number): boolean {
+  return text.startsWith(" from ", at - 6) || PLACES.some((place) => text.startsWith(place, at - place.length));
+}
+
+const PLACES = [" at ", " on ", " to ", " via "];
+
+/** `queue payments is full`, `volume scratch, 3 segments`; not `queue full`. */
+function isOneOfMany(text: string, stop: number, name: string): boolean {
+  return (name.includes("-") || !isCommonWord(name)) && GOES_ON.test(text.slice(stop, stop + 8));
+}
+
+const GOES_ON = /^(?:[,;)]|:? (?:is|has|was|in|on|at|of|from|to|with|for|by|not|took|\() ?)/;
+const METHODS: ReadonlySet<string> = new Set("GET HEAD POST PUT PATCH DELETE OPTIONS".split(" "));
 
 const NOTHING: ReadonlySet<string> = new Set("null NULL None nil undefined NaN".split(" "));
 const BEFORE_NOTHING = /(?: from| to| with|:|=) $/;
@@ -198,7 +219,7 @@ const APPLICATION = /^(?:com|net|org|io)(?:\.[a-z_]+){1,5}$/;
 const BEHIND_PREPOSITION = / (?:by|for|from|of|on|to|with) $/;
 
 /** `stock_levels`, `RegisterFonts`, `audit.eu.west`, `batch/nightly`, `_Commit`. */
-const IDENTIFIER = /^_?[A-Za-z]+(?:-[A-Za-z]+)*(?:[_./#][A-Za-z]+|[a-z][A-Z][A-Za-z]*)+$|^_[A-Z][a-z]+$/;
+const IDENTIFIER = /^_?[A-Za-z]+(?:-[A-Za-z]+)*(?:[_./#][A-Za-z]+(?:-[A-Za-z]+)*|[a-z][A-Z][A-Za-z]*)+$|^_[A-Z][a-z]+$/;
 
 /** What engines say of a name: it is not defined, no function. */
 export function isMember(text: string, stop: number): boolean {

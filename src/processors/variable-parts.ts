@@ -85,6 +85,7 @@ const SHAPES: readonly (readonly [shape: RegExp, name: string])[] = [
   [/^(?:\d+(?:\.\d+)?(?:ns|us|ms|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![a-z]))+$/, "<duration>"],
   [/^\d+(?:\.\d+)?(?:[kKMGT](?:i?B)?|B|bytes)(?:\/s)?$/, "<size>"],
   [/^0x[\da-f]+$/i, "<hex>"],
+  [/^[\dA-F]{1,8}\/[\dA-F]{1,8}$/, "<hex>"],
   [/^(?:[\da-f]{2}[:-]){5}[\da-f]{2}$/i, "<hex>"],
   [/^(?=.*:.*:)[\da-f:]{2,39}(?:\d\.\d{1,3}\.\d{1,3}\.\d{1,3})?(?:%\w{1,16})?$/i, "<ip>"],
   [/^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/i, "<id>"],
@@ -103,7 +104,7 @@ const OBJECT = /^[\w.$[;-]{1,128}@(?=[a-f]*\d)[\da-f]{1,16}$/;
 
 /** An address, or an object as Java prints it: `com.shop.Stock@1b28cdfa`. */
 function emailOrObject(token: string): string | undefined {
-  if (OBJECT.test(token)) return `${token.slice(0, token.lastIndexOf("@"))}@<hex>`;
+  if (OBJECT.test(token)) return `${namedParts(token.slice(0, token.lastIndexOf("@")))}@<hex>`;
   return EMAIL.test(token) ? "<email>" : undefined;
 }
 

@@ -15,6 +15,7 @@ export const MACHINE = 128;
 export const LINK = 256;
 export const PLACE = 512;
 export const ANSWER = 1_024;
+export const KIND = 2_048;
 
 /** The roles of a word, in any case. 0 for most words. */
 export function rolesOf(word: string): number {
@@ -40,7 +41,7 @@ for (const [role, words] of [
     "action argument attribute cause class code collection column command constraint constructor directive enum err errno error " +
       "event exception export expected extension field function header import index key kind level method module msg op operation " +
       "operator option package param parameter plugin policy property properties reading reason relation schema setting state " +
-      "status symbol syscall table topic trigger type variable view",
+      "status symbol syscall table topic trigger type variable view zone",
   ],
   // Before `=`, or before `:` in a list, where the value tells one fault from another.
   [
@@ -63,6 +64,13 @@ for (const [role, words] of [
     NAMED,
     "account author customer employee host hostname login logname member owner patient player principal student subscriber " +
       "tenant user username visitor",
+  ],
+  // In lines of logs, before one of many of a kind that has names.
+  [
+    KIND,
+    "agent backend bucket buffer cache channel cluster consumer container database dataset deployment device disk endpoint group image interface job layer " +
+      "merchant model namespace network node partition pipeline pod pool producer profile project queue region replica repository route runner " +
+      "server service shard stage standby store stream task unit upstream volume worker",
   ],
   [PROCESS, "pid process task thread"],
   [
