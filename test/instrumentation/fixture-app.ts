@@ -7,6 +7,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { after } from "node:test";
 import { type ParsedSample, parseExposition } from "../exporter/parse-exposition";
 
 export interface FixtureOptions {
@@ -68,9 +69,12 @@ export interface JournalEvent {
 /** For what takes a moment, on a machine that has much else to do. */
 const DEADLINE_MILLIS = 60_000;
 const running = new Set<ChildProcess>();
-process.on("exit", () => {
+/** What a failed test left running would keep its file from ending. */
+function endAll(): void {
   for (const child of running) child.kill("SIGKILL");
-});
+}
+after(endAll);
+process.on("exit", endAll);
 
 /** `fixture`: a file of test/fixtures, or an absolute path. */
 export function runFixture(fixture: string, options: FixtureOptions = {}): FixtureApp {
