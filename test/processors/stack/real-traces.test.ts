@@ -71,7 +71,7 @@ const CHANGES: readonly (readonly [what: string, change: (text: string) => strin
     "line numbers",
     (text) =>
       text.replace(
-        /(\.(?:py|java|go|rb|php|rs|exs?|erl|cs)(?:"?, line |:|\())(\d+)/g,
+        /(\.(?:py|java|kt|go|rb|php|rs|exs?|erl|cs)(?:"?, line |:|\())(\d+)/g,
         (_, at, n) => at + (Number(n) + 7),
       ),
   ],
@@ -80,7 +80,7 @@ const CHANGES: readonly (readonly [what: string, change: (text: string) => strin
   ["hashes", (text) => text.replace(/[\da-f]{16,40}/g, (hash) => hash.replace(/\d/g, "7"))],
   [
     "the numbers of lambdas, proxies and closures",
-    (text) => text.replace(/(lambda\$\w+\$|\$Proxy|\.func)\d+/g, "$142"),
+    (text) => text.replace(/(lambda\$(?:\w+\$)?|\$Proxy|\.func)\d+/g, "$142"),
   ],
   [
     "versions",
@@ -106,7 +106,7 @@ for (const [what, change] of CHANGES) {
   });
 }
 
-test("a trace has one fingerprint in every version of Python, and with or without full backtraces", () => {
+test("a trace has one fingerprint in every version of Python, with or without full backtraces, and whichever way it was reached", () => {
   const same = [
     ["python/chained.txt", "python/chained-3.8.18.txt", "python/chained-3.13.0.txt"],
     ["python/nested.txt", "python/nested-3.8.18.txt", "python/nested-3.13.0.txt"],
@@ -118,6 +118,8 @@ test("a trace has one fingerprint in every version of Python, and with or withou
     ["go/wrapped.txt", "go/wrapped-trimpath.txt"],
     ["java/lambda.txt", "java/lambda-hidden.txt"],
     ["ruby/chained.txt", "ruby/bottom.txt"],
+    ["lambda", "inline", "lazy", "suspend", "async", "launched"].map((scenario) => `kotlin/${scenario}.txt`),
+    ["kotlin/extension.txt", "kotlin/thread.txt"],
   ];
   for (const names of same) {
     const ids = names.map((name) => fingerprintOf(TRACES.find((trace) => trace.name === name)?.text ?? ""));
