@@ -18,7 +18,7 @@ export function variablePart(token: string, hasDigit: boolean, isUrl: boolean): 
   if (isUrl) return "<url>";
   if (hasDigit) {
     if (NUMBER.test(token)) return isHexPadded(token) ? "<hex>" : "<number>";
-    for (const [shape, name] of SHAPES) if (shape.test(token)) return name;
+    if (mayHaveShape(token.charCodeAt(0))) for (const [shape, name] of SHAPES) if (shape.test(token)) return name;
   }
   const address = token.includes("@") ? emailOrObject(token) : undefined;
   if (address !== undefined) return address;
@@ -91,6 +91,16 @@ const SHAPES: readonly (readonly [shape: RegExp, name: string])[] = [
   [/^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/i, "<id>"],
   [/^v?\d+(?:\.\d+){1,4}(?:[-+][\w.+-]{1,40})?$/, "<version>"],
 ];
+
+/** Of letters, each begins with a digit in base 16, or with the `v` of versions. */
+function mayHaveShape(firstCode: number): boolean {
+  const lower = firstCode | 32;
+  return lower <= LOWER_F || lower > LOWER_Z || lower === LOWER_V;
+}
+
+const LOWER_F = 102;
+const LOWER_V = 118;
+const LOWER_Z = 122;
 
 /** Registers and addresses are padded; a program that prints one of only decimal digits prints others with letters. */
 function isHexPadded(token: string): boolean {
