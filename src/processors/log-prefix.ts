@@ -16,12 +16,14 @@
 /** Where the message itself begins: 0 when there is no prefix, or when there is nothing behind it. */
 export function logPrefixEnd(text: string): number {
   if (!mayBegin(text)) return 0;
-  const pairs = endOf(PAIRS, text, 0);
-  if (pairs > 0) return pairs < text.length ? pairs : 0;
-  const google = endOf(GOOGLE, text, 0);
-  if (google > 0) return google < text.length ? google : 0;
-
-  let at = endOf(PRIORITY, text, 0) || endOf(NUMBER_BEFORE_TIME, text, 0);
+  const first = text.charCodeAt(0);
+  if (first > LAST_MARK) {
+    const pairs = endOf(PAIRS, text, 0);
+    if (pairs > 0) return pairs < text.length ? pairs : 0;
+    const google = endOf(GOOGLE, text, 0);
+    if (google > 0) return google < text.length ? google : 0;
+  }
+  let at = first === LESS ? endOf(PRIORITY, text, 0) : isDigit(first) ? endOf(NUMBER_BEFORE_TIME, text, 0) : 0;
   const time = endOf(TIME, text, at);
   if (time === at) {
     const level = endOf(LEVEL, text, at);
@@ -43,6 +45,9 @@ export function logPrefixEnd(text: string): number {
 }
 
 const MAX_PARTS = 8;
+const LESS = 60;
+/** Of ASCII, before its letters. */
+const LAST_MARK = 64;
 
 /** Most messages begin with a word that is no level, and are told by their first character or two. */
 function mayBegin(text: string): boolean {

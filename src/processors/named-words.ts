@@ -73,7 +73,7 @@ export function isNamedWord(line: Line, word: LastWord, at: number, stop: number
   if (isSubject(line, word, at, stop, name)) return true;
   if (isBehindBy(text, word, at) && isAgent(text, stop, name)) return true;
   if (isState(text, at, stop, name)) return true;
-  return line.isLogLine && at > line.begin && isThingOrNothing(line, word, at, stop, name);
+  return line.isLogLine && at > line.begin && isThingOrNothing(line, word, at, stop, name, isKnown);
 }
 
 /** `process 17 (java)`: the number does not count as a word; and in logs `java[17] trapped …`. */
@@ -175,16 +175,24 @@ const TO_STATE = /^ to [A-Z]{3}/;
 const FROM_STATE = / from [A-Z_]{3,40} $/;
 
 /** In lines of logs: `(root) CMD`, `from null`, `is LOOKING`, and things. */
-function isThingOrNothing(line: Line, word: LastWord, at: number, stop: number, name: string): boolean {
+function isThingOrNothing(
+  line: Line,
+  word: LastWord,
+  at: number,
+  stop: number,
+  name: string,
+  isKnown: boolean,
+): boolean {
   const { text } = line;
-  if (text[at - 1] === "(" && text[stop] === ")" && (ACCOUNTS.has(name) || at === line.begin + 1)) return true;
-  if (ACCOUNTS.has(name) && text.startsWith(" for ", at - 5)) return true;
-  if (METHODS.has(name) && text.startsWith(" /", stop)) return true;
+  if (text[at - 1] === "(") {
+    if (text[stop] === ")" && (ACCOUNTS.has(name) || at === line.begin + 1)) return true;
+  } else if (text.startsWith(" for ", at - 5) && ACCOUNTS.has(name)) return true;
+  if (text.startsWith(" /", stop) && METHODS.has(name)) return true;
+  if (name.includes("_") && CAPITALS.test(name)) return true;
   if (NOTHING.has(name)) return BEFORE_NOTHING.test(text.slice(Math.max(0, at - 6), at));
-  if (CAPITALS.test(name) && name.includes("_")) return true;
   if (word.roles & KIND && word.stop === word.end && at === word.end + 1 && isOneOfMany(text, stop, name)) return true;
   if (stop >= line.end && isBehindPlace(text, at)) return !isCommonWord(name);
-  return isThing(line, at, stop);
+  return !isKnown && isThing(line, at, stop);
 }
 
 /** `detached from aspen`, at the end: somewhere, or something that has a name. */
