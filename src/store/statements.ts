@@ -67,8 +67,16 @@ export function createStatements(duckdb: typeof import("@duckdb/node-api"), conn
       const types = columns.map((_, index) => appender.columnType(index));
       const count = columns[0]?.length ?? 0;
       for (let from = 0; from < count; from += CHUNK_ROWS) {
-        const chunk = duckdb.DuckDBDataChunk.create(types);
-        chunk.setColumns(columns.map((column, index) => toColumn(column.slice(from, from + CHUNK_ROWS), types[index])));
+        const to = Math.min(from + CHUNK_ROWS, count);
+        const given = columns.map((column, index) => givenType(column, from, to, types[index]));
+        const chunk = duckdb.DuckDBDataChunk.create(given, to - from);
+        for (const [index, column] of columns.entries()) {
+          if (given[index] === duckdb.SQLNULL) continue;
+          const vector = chunk.getColumnVector(index);
+          const isWhole = isBig(types[index]);
+          for (let at = from; at < to; at++) vector.setItem(at - from, toValue(column[at] ?? null, isWhole));
+          vector.flush();
+        }
         appender.appendDataChunk(chunk);
       }
       appender.closeSync();
@@ -77,12 +85,26 @@ export function createStatements(duckdb: typeof import("@duckdb/node-api"), conn
     close: () => connection.closeSync(),
   };
 
-  function toColumn(column: readonly SqlValue[], type: DuckDBType | undefined): DuckDBValue[] {
-    const isBig = type?.typeId === duckdb.DuckDBTypeId.BIGINT;
-    return column.map((value) => {
-      if (isBig && typeof value === "number") return BigInt(Math.trunc(value));
-      return isList(value) ? duckdb.listValue([...value]) : value;
-    });
+  /** DuckDB casts: numbers take less time than bigints, and a column of nulls than each null in a column of texts. */
+  function givenType(
+    column: readonly SqlValue[],
+    from: number,
+    to: number,
+    type: DuckDBType = duckdb.SQLNULL,
+  ): DuckDBType {
+    for (let at = from; at < to; at++) {
+      if (column[at] !== null) return isBig(type) ? duckdb.DOUBLE : type;
+    }
+    return duckdb.SQLNULL;
+  }
+
+  function isBig(type: DuckDBType | undefined): boolean {
+    return type?.typeId === duckdb.DuckDBTypeId.BIGINT;
+  }
+
+  function toValue(value: SqlValue, isWhole: boolean): DuckDBValue {
+    if (isWhole && typeof value === "number") return Math.trunc(value);
+    return isList(value) ? duckdb.listValue([...value]) : value;
   }
 }
 
