@@ -8,6 +8,7 @@
  */
 import type { Classification, JsonObject, RawCause, RedactedError, StackFrame } from "../event";
 import type { Decision, FingerprintAlgorithm } from "./fingerprint";
+import { memoized } from "./memoized";
 import { messageTemplate } from "./message-template";
 import { parseStack } from "./stack";
 import { headerName } from "./stack/v8";
@@ -50,7 +51,7 @@ function infer(
   const place = frames.length === 0 && error.causes.length === 0 ? undefined : rootPlace(error, frames);
   const from = place?.error ?? error;
   const { type, code } = place === undefined ? name : nameOf(from);
-  const statement = statementKey(from === error ? template : templateOf(from));
+  const statement = keyOf(from === error ? template : templateOf(from));
   if (place !== undefined) {
     const parts = [type, code, statement];
     let reason = from === error ? "in-app frames" : "in-app frames of the cause";
@@ -75,6 +76,9 @@ function infer(
   if (statement !== "") return { parts: [type, code, statement], reason: "type and message template" };
   return { parts: [type, code, ...operation(error)], reason: "type and operation: no message, no in-app frame" };
 }
+
+/** Messages differ, their templates come again and again. */
+const keyOf = memoized(statementKey, { maxEntries: 1_024, maxLength: 1_024 });
 
 /** The message without what is put in front of it on its way: `Uncaught (in promise) TypeError: …`. */
 function templateOf({ type, message, stack }: RedactedError | RawCause): string {
@@ -116,8 +120,8 @@ function databaseFailure(error: RedactedError, category: string, template: strin
       tableIn(error.message) ??
       database?.collection ??
       text(properties["table"]);
-    parts.push(constraint ?? statementKey(template));
-  } else if (kind !== "connection" && kind !== "timeout") parts.push(statementKey(template));
+    parts.push(constraint ?? keyOf(template));
+  } else if (kind !== "connection" && kind !== "timeout") parts.push(keyOf(template));
   return { parts, reason: parts.join(": ") };
 }
 
