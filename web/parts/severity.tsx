@@ -2,6 +2,14 @@
 import type { JSX } from "preact";
 import type { Severity } from "../../src/event";
 
+/** To choose one, or all. */
+export const SEVERITY_OPTIONS = [
+  ["", "Any severity"],
+  ["critical", "Critical"],
+  ["warning", "Warning"],
+  ["info", "Info"],
+] as const;
+
 export function SeverityMark({ severity }: { readonly severity: Severity }): JSX.Element {
   return (
     <span class={`dot ${severity}`} title={severity}>

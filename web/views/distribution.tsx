@@ -5,8 +5,10 @@ import { BarList } from "../parts/bar-list";
 import { Choice } from "../parts/choice";
 import { ErrorList } from "../parts/error-list";
 import { Icon } from "../parts/icon";
+import { MoreButton } from "../parts/more-button";
 import { Panel } from "../parts/panel";
 import { SearchField } from "../parts/search-field";
+import { SEVERITY_OPTIONS } from "../parts/severity";
 import { Line } from "../parts/shown-text";
 import { Empty, Failed, Loading } from "../parts/state-notes";
 import { withParams } from "../state/api";
@@ -86,23 +88,13 @@ export function DistributionView(): JSX.Element {
           <Empty title="No error matches">Another range or fewer filters show more.</Empty>
         )}
         {rows.length > 0 && <ErrorList rows={rows} label="Errors, the newest first" />}
-        {more !== undefined && (
-          <button type="button" class="button more" disabled={isLoading} onClick={more}>
-            {isLoading ? "Loading…" : "Older errors"}
-          </button>
-        )}
+        <MoreButton title="Older errors" isLoading={isLoading} more={more} />
       </Panel>
     </div>
   );
 }
 
 const PAGE_ROWS = 50;
-const SEVERITY_OPTIONS = [
-  ["", "Any severity"],
-  ["critical", "Critical"],
-  ["warning", "Warning"],
-  ["info", "Info"],
-] as const;
 const ORIGIN_OPTIONS = [
   ["", "Roots and echoes"],
   ["root", "Roots"],

@@ -6,6 +6,7 @@ import type { LogLevelName, LogRow, LogsData } from "../../src/store/answers";
 import { Choice } from "../parts/choice";
 import { Icon } from "../parts/icon";
 import { Link } from "../parts/link";
+import { MoreButton } from "../parts/more-button";
 import { Panel } from "../parts/panel";
 import { SearchField } from "../parts/search-field";
 import { Line } from "../parts/shown-text";
@@ -53,11 +54,7 @@ export function LogsView(): JSX.Element {
         <Empty title="No log line matches">Services send theirs by OTLP; the collector's own are here as well.</Empty>
       )}
       {rows.length > 0 && <LogTable rows={rows} />}
-      {more !== undefined && (
-        <button type="button" class="button more" disabled={isLoading} onClick={more}>
-          {isLoading ? "Loading…" : "Older lines"}
-        </button>
-      )}
+      <MoreButton title="Older lines" isLoading={isLoading} more={more} />
     </Panel>
   );
 }

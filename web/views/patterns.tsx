@@ -4,10 +4,11 @@ import type { GroupRow, GroupsData } from "../../src/store/answers";
 import { Ago } from "../parts/ago";
 import { Choice } from "../parts/choice";
 import { Link } from "../parts/link";
+import { MoreButton } from "../parts/more-button";
 import { moveByArrows } from "../parts/move-by-arrows";
 import { Panel } from "../parts/panel";
 import { SearchField } from "../parts/search-field";
-import { SeverityMark } from "../parts/severity";
+import { SEVERITY_OPTIONS, SeverityMark } from "../parts/severity";
 import { Line } from "../parts/shown-text";
 import { Sparkline } from "../parts/sparkline";
 import { Empty, Failed, Loading } from "../parts/state-notes";
@@ -38,22 +39,12 @@ export function PatternsView(): JSX.Element {
       {pages.length === 0 && problem === undefined && <Loading />}
       {pages.length > 0 && groups.length === 0 && <Empty title="No pattern matches" />}
       {groups.length > 0 && <PatternTable groups={groups} />}
-      {more !== undefined && (
-        <button type="button" class="button more" disabled={isLoading} onClick={more}>
-          {isLoading ? "Loading…" : "More patterns"}
-        </button>
-      )}
+      <MoreButton title="More patterns" isLoading={isLoading} more={more} />
     </Panel>
   );
 }
 
 const PAGE_ROWS = 50;
-const SEVERITY_OPTIONS = [
-  ["", "Any severity"],
-  ["critical", "Critical"],
-  ["warning", "Warning"],
-  ["info", "Info"],
-] as const;
 const SORT_OPTIONS = [
   ["occurrences", "Most frequent"],
   ["last_seen", "Last seen"],

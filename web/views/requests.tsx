@@ -5,6 +5,7 @@ import { Ago } from "../parts/ago";
 import { Choice } from "../parts/choice";
 import { Icon } from "../parts/icon";
 import { Link } from "../parts/link";
+import { MoreButton } from "../parts/more-button";
 import { moveByArrows } from "../parts/move-by-arrows";
 import { Panel } from "../parts/panel";
 import { Line } from "../parts/shown-text";
@@ -56,11 +57,7 @@ export function RequestsView(): JSX.Element {
           )}
         </div>
         {rows.length === 0 ? <Empty title="No such request in this time" /> : <RequestTable rows={rows} />}
-        {more !== undefined && (
-          <button type="button" class="button more" disabled={isLoading} onClick={more}>
-            {isLoading ? "Loading…" : "Older requests"}
-          </button>
-        )}
+        <MoreButton title="Older requests" isLoading={isLoading} more={more} />
       </Panel>
     </div>
   );
