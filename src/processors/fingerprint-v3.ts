@@ -26,6 +26,7 @@ export const FINGERPRINT_V3: FingerprintAlgorithm = {
 
 /** In-app frames taken at most: an anonymous function or two, and the named one around them. */
 const MAX_FRAMES = 3;
+
 function infer(
   error: RedactedError,
   frames: readonly StackFrame[],
@@ -40,13 +41,7 @@ function infer(
     const decision = networkFailure(error, name.code);
     if (decision !== undefined) return decision;
   }
-  if (
-    error.stack === "" &&
-    error.causes.length === 0 &&
-    error.type.startsWith("HTTP ") &&
-    /^HTTP \d{3}$/.test(error.type)
-  )
-    return answer(error);
+  if (error.stack === "" && error.causes.length === 0 && /^HTTP \d{3}$/.test(error.type)) return answer(error);
 
   const place = frames.length === 0 && error.causes.length === 0 ? undefined : rootPlace(error, frames);
   const from = place?.error ?? error;

@@ -115,17 +115,23 @@ function isMostlyVocabulary(text: string, from: number, to: number): boolean {
   let unknown = 0;
   for (let at = from; at < to; ) {
     let hash = WORD_HASH;
-    let kinds = 0;
+    let hasLetters = false;
+    let isWord = true;
     let stop = at;
     for (; stop < to; stop++) {
       const code = text.charCodeAt(stop);
       const kind = kindOf(code);
       if (!(kind & TOKEN)) break;
-      kinds |= kind;
-      if (kind & LETTER) hash = hashLetter(hash, code);
-      else if (stop + 1 < to && kindOf(text.charCodeAt(stop + 1)) & TOKEN) kinds |= DIGIT;
+      if (kind & LETTER) {
+        hash = hashLetter(hash, code);
+        hasLetters = true;
+        continue;
+      }
+      // A mark at the end is of the sentence; within, and digits, are of something else.
+      const goesOn = stop + 1 < to && (kindOf(text.charCodeAt(stop + 1)) & TOKEN) !== 0;
+      isWord = isWord && !goesOn && !(kind & DIGIT);
     }
-    if (kinds & LETTER && !(kinds & DIGIT) && stop - at >= MIN_WORD_LENGTH) {
+    if (hasLetters && isWord && stop - at >= MIN_WORD_LENGTH) {
       if (isVocabularyHash(hash)) known++;
       else unknown++;
     }
