@@ -95,15 +95,17 @@ function spawnCollector(folder: string, { env = {}, args = [] }: CollectorOption
 
 export type JournalRecord = Record<string, unknown> & { readonly id: string; readonly action: string };
 
-/** All lines of the journal, rotated files first; `damaged` ones are left out only where they are expected. */
+/**
+ * All whole lines of the journal, rotated files first; `damaged` ones are left out only where they are expected. What follows
+ * the last line break is no line yet: a write shows page by page to who reads beside it.
+ */
 export function journalOf(folder: string, damaged?: "damaged"): readonly JournalRecord[] {
   const paths = Array.from({ length: 50 }, (_, index) => 50 - index).map((number) =>
     join(folder, "logs", `error_log.jsonl.${number}`),
   );
   return [...paths, join(folder, "logs", "error_log.jsonl")]
     .filter((path) => existsSync(path))
-    .flatMap((path) => readFileSync(path, "utf8").split("\n"))
-    .filter((line) => line !== "")
+    .flatMap((path) => readFileSync(path, "utf8").split("\n").slice(0, -1))
     .flatMap((line) => {
       try {
         return [JSON.parse(line) as JournalRecord];
