@@ -1,20 +1,21 @@
 /**
  * The store at a size: fills a file by the store's own append, then asks it while errors come in.
  *
- *   lines of a journal ──error writer──► file of a week ◄── errors(24), errors(168) ── while the journal grows by 2,000 a second
+ *   journal ──follower──► error writer ──► file of a week ◄── errors(24), errors(168) ── while the journal grows by 2,000 a second
  */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { journalLine } from "../src/exporter/journal-line";
 import type { TimeRange } from "../src/store/answers";
 import { openDatabase } from "../src/store/database";
 import { createDuckDbStore } from "../src/store/duckdb-store";
-import { createErrorWriter, type WritableLines } from "../src/store/error-writer";
+import { createErrorWriter, type ErrorBatch, roomIn } from "../src/store/error-writer";
+import { createJournalFollower } from "../src/store/journal-follower";
 import { createTelemetry } from "../src/telemetry";
 import { errorEvent } from "../test/exporter/error-event";
 import { markdownTable } from "./markdown-table";
@@ -25,7 +26,9 @@ const HELP = `npm run bench:store -- [options]
   --rounds N     questions of each range (default 15)`;
 
 const TARGETS = { appendPerSecond: 50_000, dayMillis: 150, weekMillis: 400 };
-const BATCH_LINES = 5_000;
+/** Of a file of the journal. */
+const PART_LINES = 262_144;
+const LINES_AT_ONCE = 1_024;
 const TEMPLATES = 4_000;
 const WEEK_MILLIS = 7 * 86_400_000;
 const ID = "00000000-0000-4000-8000-000000000000";
@@ -86,27 +89,45 @@ async function fill(
   const database = await openDatabase(options, false, console.error);
   const statements = await database.connect();
   const writer = await createErrorWriter(statements, options);
+  const follower = createJournalFollower(options.journalPath, undefined);
   const begin = Date.now() - WEEK_MILLIS + 60_000;
   let millis = 0;
   let lineBytes = 0;
-  const linesFrom = (from: number): WritableLines => {
-    const lines = Array.from({ length: Math.min(BATCH_LINES, errors - from) }, (_, index) =>
-      makeLine(begin + ((from + index) / errors) * (WEEK_MILLIS - 120_000), from + index),
-    );
-    lineBytes += lines.reduce((sum, line) => sum + line.length, 0);
-    return { lines, corrupt: 0, continues: from > 0 };
-  };
-  let reading = writer.read(linesFrom(0), Date.now());
-  for (let from = 0; from < errors; from += BATCH_LINES) {
-    const next = from + BATCH_LINES < errors ? linesFrom(from + BATCH_LINES) : undefined;
-    const begun = performance.now();
-    const batch = await reading;
-    if (next !== undefined) reading = writer.read(next, Date.now());
-    await writer.write(batch);
-    if ((from / BATCH_LINES) % 20 === 19) await statements.run("CHECKPOINT");
-    millis += performance.now() - begun;
-    if (process.stderr.isTTY) process.stderr.write(`\r${from + BATCH_LINES} errors`);
+
+  async function read(): Promise<ErrorBatch | undefined> {
+    let batch: ErrorBatch | undefined;
+    let bytes = 0;
+    for (let room = roomIn(batch, 0); room > 0; room = roomIn(batch, bytes)) {
+      const lines = follower.next(room);
+      if (lines === undefined) break;
+      bytes += lines.bytes;
+      batch = await writer.read(lines, Date.now(), batch);
+    }
+    return batch;
   }
+
+  mkdirSync(dirname(options.journalPath), { recursive: true });
+  for (let from = 0; from < errors; from += PART_LINES) {
+    rmSync(options.journalPath, { force: true }); // what was read of it is enough
+    for (let at = from; at < Math.min(from + PART_LINES, errors); at += LINES_AT_ONCE) {
+      const lines = Array.from(
+        { length: Math.min(LINES_AT_ONCE, errors - at) },
+        (_, index) => `${makeLine(begin + ((at + index) / errors) * (WEEK_MILLIS - 120_000), at + index)}\n`,
+      ).join("");
+      lineBytes += lines.length;
+      appendFileSync(options.journalPath, lines);
+    }
+    const begun = performance.now();
+    // As the store's process does it: the next lines are read while those before are written.
+    let ahead = read();
+    for (let batch = await ahead; batch !== undefined; batch = await ahead) {
+      ahead = read();
+      await writer.write(batch);
+    }
+    millis += performance.now() - begun;
+    if (process.stderr.isTTY) process.stderr.write(`\r${from + PART_LINES} errors`);
+  }
+  follower.close();
   const begun = performance.now();
   await statements.run("CHECKPOINT");
   millis += performance.now() - begun;

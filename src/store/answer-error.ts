@@ -1,6 +1,7 @@
 /** The answer to `error()`: the line of the journal, with the origin that was judged later. */
 import type { ErrorDetail } from "./answers";
 import { originOf, textOf } from "./error-rows";
+import { parseJournalLine } from "./journal-record";
 import type { Statements } from "./statements";
 
 export async function answerError(statements: Statements, id: string): Promise<ErrorDetail | undefined> {
@@ -9,7 +10,5 @@ export async function answerError(statements: Statements, id: string): Promise<E
   // By its number alone: lines are long, and are not unpacked where only an id is looked at.
   const [row] = await statements.ask("SELECT line FROM errors WHERE seq = $1", [found["seq"] ?? null]);
   if (row === undefined) return undefined;
-  // It was parsed when it was written.
-  const line = JSON.parse(textOf(row["line"])) as ErrorDetail;
-  return { ...line, origin: originOf(found["is_echo"]) };
+  return { ...parseJournalLine(textOf(row["line"])), origin: originOf(found["is_echo"]) };
 }

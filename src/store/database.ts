@@ -139,10 +139,12 @@ async function open(duckdb: DuckDb, options: StoreProcessOptions): Promise<Datab
 
 export const DATABASE_NAME = "store";
 /**
- * Space is given back by whole groups of rows, and lines are long: DuckDB's own 122,880 would be hundreds of megabytes. The
- * version is the oldest that knows the compression of lines.
+ * Space is given back by whole groups of rows, and lines are long: DuckDB's own 122,880 would be hundreds of megabytes. A
+ * transaction that appends exactly a group has it written to the file at once, compressed, past the write-ahead log.
  */
-const FORMAT = "ROW_GROUP_SIZE 16384, STORAGE_VERSION 'v1.2.0'";
+export const ROW_GROUP_ROWS = 8_192;
+/** The version is the oldest that knows the compression of lines. */
+const FORMAT = `ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, STORAGE_VERSION 'v1.2.0'`;
 const SETTINGS = {
   autoinstall_known_extensions: "false",
   autoload_known_extensions: "false",

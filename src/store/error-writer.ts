@@ -9,6 +9,7 @@
  */
 
 import { setImmediate } from "node:timers/promises";
+import { ROW_GROUP_ROWS } from "./database";
 import { createDictionary } from "./dictionary";
 import { createHourCounts } from "./hour-counts";
 import type { JournalLines, JournalPosition } from "./journal-follower";
@@ -19,10 +20,10 @@ export interface ErrorWriter {
   /** Where the journal is to be followed from. */
   readonly position: JournalPosition | undefined;
   /**
-   * To be called in the order of the journal; the batch before may still be written. A few lines at a time, so that what
-   * waits for this thread does not wait for all of them.
+   * Into a new batch, or one that is not full. To be called in the order of the journal; the batch before may still be
+   * written. A few lines at a time, so that what waits for this thread does not wait for all of them.
    */
-  read(lines: WritableLines, nowMillis: number): Promise<ErrorBatch>;
+  read(lines: WritableLines, nowMillis: number, batch?: ErrorBatch): Promise<ErrorBatch>;
   write(batch: ErrorBatch): Promise<WrittenErrors>;
   /** Counts what has passed: see hour-counts.ts. */
   countHours(nowMillis: number): Promise<void>;
@@ -67,19 +68,10 @@ export async function createErrorWriter(statements: Statements, options: ErrorWr
     return unixMillis < judgedUnixMillis - MAX_BEHIND_MILLIS ? judgedUnixMillis : unixMillis;
   }
 
-  async function read(lines: WritableLines, nowMillis: number): Promise<ErrorBatch> {
+  async function read(lines: WritableLines, nowMillis: number, batch = emptyBatch()): Promise<ErrorBatch> {
     if (!lines.continues) judgedUnixMillis = 0;
-    const batch: ErrorBatch = {
-      found: new Map(),
-      echoes: new Set(),
-      later: [],
-      duplicate: 0,
-      corrupt: lines.corrupt,
-      ignored: 0,
-      expired: 0,
-      position: lines.position,
-      judgedUnixMillis,
-    };
+    batch.corrupt += lines.corrupt;
+    batch.position = lines.position;
     for (const [at, line] of lines.lines.entries()) {
       if (at % LINES_A_TURN === LINES_A_TURN - 1) await setImmediate();
       if (line === "") continue;
@@ -244,6 +236,10 @@ const RECENT_ROWS = 200_000;
 /** Of about the same time that are asked for at once, beside as many as are to be written. */
 const NEAR_ROWS = 1_000;
 const MAX_KNOWN_GROUPS = 50_000;
+/** Of the journal. */
+const MAX_BATCH_BYTES = 8_388_608;
+/** A group of rows of this mean are 24 MiB. */
+const LONG_LINE_BYTES = 3_072;
 /** A few milliseconds. */
 const LINES_A_TURN = 200;
 
@@ -263,8 +259,19 @@ export interface ErrorBatch {
   corrupt: number;
   ignored: number;
   expired: number;
-  readonly position: JournalPosition | undefined;
+  position: JournalPosition | undefined;
   judgedUnixMillis: number;
+}
+
+function emptyBatch(): ErrorBatch {
+  const counts = { duplicate: 0, corrupt: 0, ignored: 0, expired: 0 };
+  return { found: new Map(), echoes: new Set(), later: [], ...counts, position: undefined, judgedUnixMillis: 0 };
+}
+
+/** How many errors, so lines at most, it takes yet: a group of rows, or less of lines that are too long for that. */
+export function roomIn(batch: ErrorBatch | undefined, bytes: number): number {
+  const errors = batch?.found.size ?? 0;
+  return bytes < MAX_BATCH_BYTES || bytes < errors * LONG_LINE_BYTES ? ROW_GROUP_ROWS - errors : 0;
 }
 
 function judge(batch: ErrorBatch, judged: Judged): void {

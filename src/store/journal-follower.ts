@@ -7,6 +7,7 @@
  * A file is known again by how it begins, whatever it is called by now: its first line holds an id that no other has. Where
  * the place is in doubt, reading begins anew with the oldest file; whoever takes the lines knows what it has already.
  */
+import { isAscii } from "node:buffer";
 import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, type Stats, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
@@ -35,8 +36,8 @@ export interface JournalLines {
 }
 
 export interface JournalFollower {
-  /** The next lines, at most `BATCH_BYTES` of them; undefined: none for now. Throws what the file system says. */
-  next(): JournalLines | undefined;
+  /** The next lines, not more than that, nor all that there are; undefined: none for now. Throws what the file system says. */
+  next(maxLines: number): JournalLines | undefined;
   /** Not read yet. */
   lagBytes(): number;
   /** Bytes that are known to have gone before they were read, since the last call. */
@@ -46,7 +47,7 @@ export interface JournalFollower {
 
 /** `from`: undefined reads all that there is. */
 export function createJournalFollower(path: string, from: JournalPosition | undefined): JournalFollower {
-  const buffer = Buffer.allocUnsafeSlow(BATCH_BYTES);
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   let position = from;
   let open: OpenFile | undefined;
   /** Heads of files that were read to their end, of those that are there. */
@@ -135,7 +136,7 @@ export function createJournalFollower(path: string, from: JournalPosition | unde
   }
 
   return {
-    next() {
+    next(maxLines) {
       for (;;) {
         const file = open ?? find();
         if (file === undefined) return undefined;
@@ -146,7 +147,7 @@ export function createJournalFollower(path: string, from: JournalPosition | unde
           continue;
         }
         const isLeft = isLeftByWriter(file);
-        const read = readLines(file, buffer);
+        const read = readLines(file, buffer, maxLines);
         if (read !== undefined) {
           position = positionIn(file);
           return { ...read, continues, position };
@@ -172,7 +173,7 @@ export function createJournalFollower(path: string, from: JournalPosition | unde
 }
 
 /** A line has 64 KiB at most; one that is longer than this was written by somebody else. */
-const BATCH_BYTES = 8_388_608;
+const READ_BYTES = 2_097_152;
 const HEAD_BYTES = 256;
 const NEWLINE = 0x0a;
 
@@ -189,20 +190,40 @@ interface FileThere {
   readonly stat: Stats;
 }
 
-function readLines(file: OpenFile, buffer: Buffer): Pick<JournalLines, "lines" | "bytes" | "corrupt"> | undefined {
+function readLines(
+  file: OpenFile,
+  buffer: Buffer,
+  maxLines: number,
+): Pick<JournalLines, "lines" | "bytes" | "corrupt"> | undefined {
   const count = readSync(file.fd, buffer, 0, buffer.length, file.place);
-  const end = count === 0 ? -1 : buffer.lastIndexOf(NEWLINE, count - 1);
+  const end = endOfLines(buffer.subarray(0, count), maxLines);
   if (end < 0) {
     if (count < buffer.length) return undefined; // a line without an end waits for it
     file.place += count;
     file.skips = true;
     return { lines: [], bytes: count, corrupt: 0 };
   }
-  const lines = buffer.toString("utf8", 0, end).split("\n");
+  const lines = textOf(buffer.subarray(0, end)).split("\n");
   file.place += end + 1;
   const corrupt = file.skips ? 1 : 0;
   file.skips = false;
   return { lines: corrupt === 0 ? lines : lines.slice(1), bytes: end + 1, corrupt };
+}
+
+/** Mostly ASCII, which Node 20 takes an eighth of the time for when it is told. */
+function textOf(utf8: Buffer): string {
+  return utf8.toString(isAscii(utf8) ? "latin1" : "utf8");
+}
+
+/** Where the last of so many lines ends; -1: there is no whole line. */
+function endOfLines(bytes: Buffer, maxLines: number): number {
+  let end = -1;
+  for (let lines = 0; lines < maxLines; lines++) {
+    const next = bytes.indexOf(NEWLINE, end + 1);
+    if (next < 0) break;
+    end = next;
+  }
+  return end;
 }
 
 /** The oldest first: `.9` before `.1` before the file itself. */

@@ -73,7 +73,7 @@ export interface Machine {
 
 /** Undefined for a line that is torn, damaged or not of a journal. Older lines have fewer fields, newer ones more. */
 export function readJournalRecord(line: string): JournalRecord | undefined {
-  const record = parse(line);
+  const record = parseShort(line) ?? parse(line);
   if (record === undefined) return undefined;
   switch (record["action"]) {
     case "error": {
@@ -181,6 +181,21 @@ const HARDWARE_STATUSES = ["overheating", "memory_pressure", "throttling"];
 function readJudged(value: JsonValue): Judged[] {
   const { id, origin } = object(value);
   return typeof id === "string" && (origin === "echo" || origin === "duplicate") ? [{ id, origin }] : [];
+}
+
+/** The whole of a line that was read before; without its stack where that is damaged. */
+export function parseJournalLine(line: string): JsonObject {
+  return parse(line) ?? { ...parseShort(line), stack: [] };
+}
+
+/**
+ * All but the stack, which comes last, is most of a line, and is not asked about. Undefined for a line that does not end as one
+ * with a stack. What looks like that elsewhere is in something that is open still: cut there it is no JSON.
+ */
+function parseShort(line: string): JsonObject | undefined {
+  if (!line.endsWith("]}")) return undefined;
+  const at = line.lastIndexOf(',"stack":[');
+  return at < 0 ? undefined : parse(`${line.slice(0, at)}}`);
 }
 
 function parse(line: string): JsonObject | undefined {

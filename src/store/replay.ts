@@ -3,7 +3,7 @@ import { createReadStream, statSync } from "node:fs";
 import { linesOf } from "../lines";
 import { toError } from "../node-error";
 import { openDatabase } from "./database";
-import { createErrorWriter, type ErrorWriter } from "./error-writer";
+import { createErrorWriter, type ErrorBatch, type ErrorWriter, roomIn } from "./error-writer";
 import type { StoreProcessOptions } from "./store-messages";
 
 export interface ReplayCounts {
@@ -37,8 +37,8 @@ export async function replayInto(
       const statements = await database.connect();
       const writer = await createErrorWriter(statements, options);
       for (const file of oldestFirst(files)) {
-        for await (const lines of batchesOf(file)) {
-          counts = await write(writer, lines, counts);
+        for await (const batch of batchesOf(file, writer)) {
+          counts = await write(writer, batch, counts);
           on.progress(counts);
         }
       }
@@ -53,17 +53,15 @@ export async function replayInto(
   }
 }
 
-interface Batch {
-  readonly lines: readonly string[];
-  readonly corrupt: number;
+interface ReadBatch {
+  readonly batch: ErrorBatch;
   readonly bytes: number;
-  readonly continues: boolean;
 }
 
-async function write(writer: ErrorWriter, batch: Batch, counts: ReplayCounts): Promise<ReplayCounts> {
-  const written = await writer.write(await writer.read(batch, Date.now()));
+async function write(writer: ErrorWriter, { batch, bytes }: ReadBatch, counts: ReplayCounts): Promise<ReplayCounts> {
+  const written = await writer.write(batch);
   return {
-    bytes: counts.bytes + batch.bytes,
+    bytes: counts.bytes + bytes,
     totalBytes: counts.totalBytes,
     errors: counts.errors + written.errors - written.deletedAsDuplicate,
     duplicate: counts.duplicate + written.duplicate + written.deletedAsDuplicate,
@@ -72,27 +70,31 @@ async function write(writer: ErrorWriter, batch: Batch, counts: ReplayCounts): P
   };
 }
 
-async function* batchesOf(file: string): AsyncGenerator<Batch> {
+async function* batchesOf(file: string, writer: ErrorWriter): AsyncGenerator<ReadBatch> {
   let lines: string[] = [];
   let corrupt = 0;
+  let batch: ErrorBatch | undefined;
   let bytes = 0;
   let continues = false;
-  const take = (): Batch => {
-    const batch = { lines, corrupt, bytes, continues };
-    [lines, corrupt, bytes, continues] = [[], 0, 0, true];
-    return batch;
+  const read = async (): Promise<ErrorBatch> => {
+    const taken = { lines, corrupt, continues };
+    [lines, corrupt, continues] = [[], 0, true];
+    return writer.read(taken, Date.now(), batch);
   };
   for await (const line of linesOf(createReadStream(file, "utf8"), MAX_LINE_CHARS)) {
     if (line === undefined) corrupt += 1;
     else lines.push(line);
     bytes += (line === undefined ? MAX_LINE_CHARS : Buffer.byteLength(line)) + 1;
-    if (bytes >= BATCH_BYTES) yield take();
+    if (lines.length < roomIn(batch, bytes)) continue;
+    batch = await read();
+    if (roomIn(batch, bytes) > 0) continue;
+    yield { batch, bytes };
+    [batch, bytes] = [undefined, 0];
   }
-  yield take();
+  yield { batch: await read(), bytes };
 }
 
 const MAX_LINE_CHARS = 65_536;
-const BATCH_BYTES = 8_388_608;
 
 /** `.9` before `.1` before the file itself; of several journals one after the other. */
 function oldestFirst(files: readonly string[]): readonly string[] {

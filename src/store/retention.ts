@@ -3,7 +3,7 @@
  * gives the space back with the checkpoint that follows.
  */
 import { statSync } from "node:fs";
-import { DATABASE_NAME } from "./database";
+import { DATABASE_NAME, ROW_GROUP_ROWS } from "./database";
 import { deleteHourCounts } from "./hour-counts";
 import type { Statements } from "./statements";
 
@@ -70,8 +70,7 @@ export async function usedBytesOf(statements: Statements): Promise<number> {
 }
 
 const OLDEST_SHARE = 0.1;
-/** Two groups of rows: see database.ts. */
-const MIN_ROWS = 32_768;
+const MIN_ROWS = 2 * ROW_GROUP_ROWS;
 
 async function deleted(
   statements: Statements,

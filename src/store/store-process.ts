@@ -14,7 +14,7 @@ import { answerJourney } from "./answer-journey";
 import { answerLogs } from "./answer-logs";
 import { answerRequests } from "./answer-requests";
 import { type Database, explain, openDatabase } from "./database";
-import { createErrorWriter, type ErrorBatch } from "./error-writer";
+import { createErrorWriter, type ErrorBatch, roomIn } from "./error-writer";
 import { createJournalFollower } from "./journal-follower";
 import { createKeptWriter } from "./kept-writer";
 import { deleteOlderThan, deleteOldest, fileBytesOf, usedBytesOf, walBytesOf } from "./retention";
@@ -107,11 +107,17 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
   let isAwake = new AbortController();
 
   async function readJournal(): Promise<ReadJournal | undefined> {
-    const lines = follower.next();
-    counts.add("missedBytes", follower.takeMissedBytes());
-    if (lines === undefined) return undefined;
-    bytesInHand += lines.bytes;
-    return { batch: await errors.read(lines, Date.now()), bytes: lines.bytes };
+    let batch: ErrorBatch | undefined;
+    let bytes = 0;
+    for (let room = roomIn(batch, 0); room > 0; room = roomIn(batch, bytes)) {
+      const lines = follower.next(room);
+      counts.add("missedBytes", follower.takeMissedBytes());
+      if (lines === undefined) break;
+      bytes += lines.bytes;
+      bytesInHand += lines.bytes;
+      batch = await errors.read(lines, Date.now(), batch);
+    }
+    return batch && { batch, bytes };
   }
 
   /** Undefined: there was nothing. */
@@ -167,8 +173,7 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
     {
       everyMillis: CHECKPOINT_LOOK_MILLIS,
       async run() {
-        if (walBytesOf(path) <= checkpointBytes) return;
-        await checkpoint();
+        if (walBytesOf(path) > checkpointBytes) await checkpoint();
         if ((await usedBytesOf(writing)) + checkpointBytes > options.maxBytes) await makeRoom();
       },
     },

@@ -1,6 +1,7 @@
 /** What the store does when its file, its process or the journal is not as it should be. Its errors are counted on. */
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import {
   appendFileSync,
@@ -20,7 +21,7 @@ import {
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { ErrorEvent } from "../../src/event";
-import { journalLine } from "../../src/exporter/journal-line";
+import { journalLine, judgementLine } from "../../src/exporter/journal-line";
 import type { DuckDbStore } from "../../src/store/duckdb-store";
 import { cannotRunHere } from "../cannot-run-here";
 import { freshFolder } from "../fresh-folder";
@@ -144,6 +145,48 @@ test("a process that is killed is started again, and nothing is lost or twice", 
   }
   assert.deepEqual([...(await idsIn(store))].sort(), given.map(({ id }) => id).sort());
   assert.equal(store.stats().starts, 5);
+});
+
+const TEMPLATE_ID = randomUUID();
+
+test("kills in the midst of catching up lose nothing, and nothing is twice", async (context) => {
+  const folder = freshFolder();
+  mkdirSync(join(folder, "logs"));
+  const template = journalLine(event({ id: TEMPLATE_ID }));
+  const ids = Array.from({ length: 40_000 }, () => randomUUID());
+  const judged = new Map<string, "echo" | "duplicate">();
+  const lines = ids.flatMap((id, index) => {
+    const line = template.replace(TEMPLATE_ID, id);
+    if (index % 1_000 !== 999) return [line];
+    // Some of them of a group of rows that is written before.
+    const [echo = "", duplicate = ""] = [ids[index - 7], ids[Math.max(index - 5_000, 11)]];
+    const changed = [
+      { id: echo, origin: "echo" },
+      { id: duplicate, origin: "duplicate" },
+    ] as const;
+    for (const { id: of, origin } of changed) judged.set(of, origin);
+    return [line, judgementLine({ through: id, changed }, Date.now()), line];
+  });
+  writeFileSync(join(folder, "logs", "error_log.jsonl"), `${lines.join("\n")}\n`);
+  const { store } = openDuckDbStore(context, { folder });
+  for (let round = 0; round < 3; round++) {
+    await isOpen(store);
+    await new Promise((resolve) => setTimeout(resolve, 150 * round));
+    await killed(store, folder);
+  }
+  await kept(store, ids.at(-1) ?? "");
+  await store.stop(10_000);
+  const [sums] = await runSql(
+    join(folder, "seismo.duckdb"),
+    "SELECT count(*) AS kept, count(DISTINCT id) AS ids, count(*) FILTER (is_echo) AS echoes FROM errors",
+  );
+  const origins = [...judged.values()];
+  const duplicates = origins.filter((origin) => origin === "duplicate").length;
+  assert.deepEqual([sums?.["kept"], sums?.["ids"], sums?.["echoes"]].map(Number), [
+    ids.length - duplicates,
+    ids.length - duplicates,
+    origins.length - duplicates,
+  ]);
 });
 
 test("kills in the midst of counting leave what is counted by the hour as its rows are", async (context) => {
@@ -340,12 +383,27 @@ test("lines that cannot be read are counted, and a line waits for its end", asyn
   const { store, folder, telemetry } = openDuckDbStore(context);
   const path = join(folder, "logs", "error_log.jsonl");
   mkdirSync(dirname(path), { recursive: true });
-  const [one, two, three] = [event(), event(), event()];
-  const bad = ["{", "null", "[]", "7", '{"action":"error"}', '{"action":"error","id":"x","timestamp":"yesterday"}'];
+  const frame = { function: "f", module: "m", file: "m.js", line: 1, column: 2, inApp: true };
+  const [one, two, three, torn, damaged] = [event(), event(), event(), event(), event({ frames: [frame] })];
+  const bad = [
+    journalLine(torn).slice(0, -1),
+    "{",
+    "null",
+    "[]",
+    "7",
+    '{"action":"error"}',
+    '{"action":"error","id":"x","timestamp":"yesterday"}',
+  ];
   const unknown = '{"action":"heartbeat","timestamp":"2026-01-01T00:00:00Z"}';
   const long = `{"action":"error","id":"${"x".repeat(9_000_000)}"}`;
-  writeFileSync(path, `${[journalLine(one), "", ...bad, unknown, long, journalLine(two)].join("\n")}\n`);
+  const withDamagedStack = journalLine(damaged).replace('"line":1', '"line":');
+  writeFileSync(
+    path,
+    `${[journalLine(one), "", ...bad, unknown, long, withDamagedStack, journalLine(two)].join("\n")}\n`,
+  );
   await kept(store, two.id);
+  const { stack, error_message } = (await store.error(damaged.id)) ?? {};
+  assert.deepEqual([stack, error_message], [[], damaged.message], "all but its stack");
   const line = journalLine(three);
   appendFileSync(path, line.slice(0, 100));
   await eventually("the count", () => (store.stats().counts.corrupt === bad.length + 1 ? true : undefined));
