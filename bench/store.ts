@@ -14,7 +14,7 @@ import { journalLine } from "../src/exporter/journal-line";
 import type { TimeRange } from "../src/store/answers";
 import { openDatabase } from "../src/store/database";
 import { createDuckDbStore } from "../src/store/duckdb-store";
-import { createErrorWriter, type ErrorBatch, roomIn } from "../src/store/error-writer";
+import { createErrorWriter } from "../src/store/error-writer";
 import { createJournalFollower } from "../src/store/journal-follower";
 import { createTelemetry } from "../src/telemetry";
 import { errorEvent } from "../test/exporter/error-event";
@@ -94,18 +94,6 @@ async function fill(
   let millis = 0;
   let lineBytes = 0;
 
-  async function read(): Promise<ErrorBatch | undefined> {
-    let batch: ErrorBatch | undefined;
-    let bytes = 0;
-    for (let room = roomIn(batch, 0); room > 0; room = roomIn(batch, bytes)) {
-      const lines = follower.next(room);
-      if (lines === undefined) break;
-      bytes += lines.bytes;
-      batch = await writer.read(lines, Date.now(), batch);
-    }
-    return batch;
-  }
-
   mkdirSync(dirname(options.journalPath), { recursive: true });
   for (let from = 0; from < errors; from += PART_LINES) {
     rmSync(options.journalPath, { force: true }); // what was read of it is enough
@@ -119,9 +107,9 @@ async function fill(
     }
     const begun = performance.now();
     // As the store's process does it: the next lines are read while those before are written.
-    let ahead = read();
+    let ahead = writer.read(follower.next, Date.now());
     for (let batch = await ahead; batch !== undefined; batch = await ahead) {
-      ahead = read();
+      ahead = writer.read(follower.next, Date.now());
       await writer.write(batch);
     }
     millis += performance.now() - begun;

@@ -20,10 +20,10 @@ export interface ErrorWriter {
   /** Where the journal is to be followed from. */
   readonly position: JournalPosition | undefined;
   /**
-   * Into a new batch, or one that is not full. To be called in the order of the journal; the batch before may still be
-   * written. A few lines at a time, so that what waits for this thread does not wait for all of them.
+   * What is written best at once; undefined: there are no lines. The batch before may still be written. A few lines at a
+   * time, so that what waits for this thread does not wait for all of them.
    */
-  read(lines: WritableLines, nowMillis: number, batch?: ErrorBatch): Promise<ErrorBatch>;
+  read(next: NextLines, nowMillis: number): Promise<ErrorBatch | undefined>;
   write(batch: ErrorBatch): Promise<WrittenErrors>;
   /** Counts what has passed: see hour-counts.ts. */
   countHours(nowMillis: number): Promise<void>;
@@ -31,8 +31,10 @@ export interface ErrorWriter {
   reload(): Promise<void>;
 }
 
+/** In the order of the journal; undefined: none for now. */
+export type NextLines = (maxLines: number) => WritableLines | undefined | Promise<WritableLines | undefined>;
 /** Lines that are not of the journal that is followed have no position. */
-export type WritableLines = Omit<JournalLines, "position" | "bytes"> & Partial<Pick<JournalLines, "position">>;
+export type WritableLines = Omit<JournalLines, "position"> & Partial<Pick<JournalLines, "position">>;
 
 export interface WrittenErrors {
   readonly errors: number;
@@ -68,8 +70,32 @@ export async function createErrorWriter(statements: Statements, options: ErrorWr
     return unixMillis < judgedUnixMillis - MAX_BEHIND_MILLIS ? judgedUnixMillis : unixMillis;
   }
 
-  async function read(lines: WritableLines, nowMillis: number, batch = emptyBatch()): Promise<ErrorBatch> {
+  async function read(next: NextLines, nowMillis: number): Promise<ErrorBatch | undefined> {
+    const batch: ErrorBatch = {
+      found: new Map(),
+      echoes: new Set(),
+      later: [],
+      bytes: 0,
+      duplicate: 0,
+      corrupt: 0,
+      ignored: 0,
+      expired: 0,
+      position: undefined,
+      judgedUnixMillis,
+    };
+    let isEmpty = true;
+    for (let room = roomIn(batch); room > 0; room = roomIn(batch)) {
+      const lines = await next(room);
+      if (lines === undefined) break;
+      isEmpty = false;
+      await take(lines, nowMillis, batch);
+    }
+    return isEmpty ? undefined : batch;
+  }
+
+  async function take(lines: WritableLines, nowMillis: number, batch: ErrorBatch): Promise<void> {
     if (!lines.continues) judgedUnixMillis = 0;
+    batch.bytes += lines.bytes;
     batch.corrupt += lines.corrupt;
     batch.position = lines.position;
     for (const [at, line] of lines.lines.entries()) {
@@ -90,7 +116,6 @@ export async function createErrorWriter(statements: Statements, options: ErrorWr
       }
     }
     batch.judgedUnixMillis = judgedUnixMillis;
-    return batch;
   }
 
   async function takeOutKept({ found }: ErrorBatch): Promise<number> {
@@ -255,6 +280,8 @@ export interface ErrorBatch {
   readonly echoes: Set<string>;
   /** Judgements of errors that came before. */
   readonly later: Judged[];
+  /** Of the journal. */
+  bytes: number;
   duplicate: number;
   corrupt: number;
   ignored: number;
@@ -263,15 +290,9 @@ export interface ErrorBatch {
   judgedUnixMillis: number;
 }
 
-function emptyBatch(): ErrorBatch {
-  const counts = { duplicate: 0, corrupt: 0, ignored: 0, expired: 0 };
-  return { found: new Map(), echoes: new Set(), later: [], ...counts, position: undefined, judgedUnixMillis: 0 };
-}
-
 /** How many errors, so lines at most, it takes yet: a group of rows, or less of lines that are too long for that. */
-export function roomIn(batch: ErrorBatch | undefined, bytes: number): number {
-  const errors = batch?.found.size ?? 0;
-  return bytes < MAX_BATCH_BYTES || bytes < errors * LONG_LINE_BYTES ? ROW_GROUP_ROWS - errors : 0;
+function roomIn({ found, bytes }: ErrorBatch): number {
+  return bytes < MAX_BATCH_BYTES || bytes < found.size * LONG_LINE_BYTES ? ROW_GROUP_ROWS - found.size : 0;
 }
 
 function judge(batch: ErrorBatch, judged: Judged): void {

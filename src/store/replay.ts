@@ -3,7 +3,7 @@ import { createReadStream, statSync } from "node:fs";
 import { linesOf } from "../lines";
 import { toError } from "../node-error";
 import { openDatabase } from "./database";
-import { createErrorWriter, type ErrorBatch, type ErrorWriter, roomIn } from "./error-writer";
+import { createErrorWriter, type NextLines, type WrittenErrors } from "./error-writer";
 import type { StoreProcessOptions } from "./store-messages";
 
 export interface ReplayCounts {
@@ -37,8 +37,11 @@ export async function replayInto(
       const statements = await database.connect();
       const writer = await createErrorWriter(statements, options);
       for (const file of oldestFirst(files)) {
-        for await (const batch of batchesOf(file, writer)) {
-          counts = await write(writer, batch, counts);
+        const next = nextLinesOf(file);
+        for (;;) {
+          const batch = await writer.read(next, Date.now());
+          if (batch === undefined) break;
+          counts = plus(counts, batch.bytes, await writer.write(batch));
           on.progress(counts);
         }
       }
@@ -53,13 +56,31 @@ export async function replayInto(
   }
 }
 
-interface ReadBatch {
-  readonly batch: ErrorBatch;
-  readonly bytes: number;
+/** A part of a file at a time. */
+function nextLinesOf(file: string): NextLines {
+  const all = linesOf(createReadStream(file, "utf8"), MAX_LINE_CHARS);
+  let continues = false;
+  return async (maxLines) => {
+    const lines: string[] = [];
+    let corrupt = 0;
+    let bytes = 0;
+    while (lines.length < maxLines && bytes < PART_BYTES) {
+      const { done, value: line } = await all.next();
+      if (done === true) break;
+      if (line === undefined) corrupt += 1;
+      else lines.push(line);
+      bytes += (line === undefined ? MAX_LINE_CHARS : Buffer.byteLength(line)) + 1;
+    }
+    const part = { lines, corrupt, bytes, continues };
+    continues = true;
+    return bytes === 0 ? undefined : part;
+  };
 }
 
-async function write(writer: ErrorWriter, { batch, bytes }: ReadBatch, counts: ReplayCounts): Promise<ReplayCounts> {
-  const written = await writer.write(batch);
+const MAX_LINE_CHARS = 65_536;
+const PART_BYTES = 1_048_576;
+
+function plus(counts: ReplayCounts, bytes: number, written: WrittenErrors): ReplayCounts {
   return {
     bytes: counts.bytes + bytes,
     totalBytes: counts.totalBytes,
@@ -69,32 +90,6 @@ async function write(writer: ErrorWriter, { batch, bytes }: ReadBatch, counts: R
     tooOld: counts.tooOld + written.deletedByAge,
   };
 }
-
-async function* batchesOf(file: string, writer: ErrorWriter): AsyncGenerator<ReadBatch> {
-  let lines: string[] = [];
-  let corrupt = 0;
-  let batch: ErrorBatch | undefined;
-  let bytes = 0;
-  let continues = false;
-  const read = async (): Promise<ErrorBatch> => {
-    const taken = { lines, corrupt, continues };
-    [lines, corrupt, continues] = [[], 0, true];
-    return writer.read(taken, Date.now(), batch);
-  };
-  for await (const line of linesOf(createReadStream(file, "utf8"), MAX_LINE_CHARS)) {
-    if (line === undefined) corrupt += 1;
-    else lines.push(line);
-    bytes += (line === undefined ? MAX_LINE_CHARS : Buffer.byteLength(line)) + 1;
-    if (lines.length < roomIn(batch, bytes)) continue;
-    batch = await read();
-    if (roomIn(batch, bytes) > 0) continue;
-    yield { batch, bytes };
-    [batch, bytes] = [undefined, 0];
-  }
-  yield { batch: await read(), bytes };
-}
-
-const MAX_LINE_CHARS = 65_536;
 
 /** `.9` before `.1` before the file itself; of several journals one after the other. */
 function oldestFirst(files: readonly string[]): readonly string[] {

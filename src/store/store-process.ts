@@ -14,7 +14,7 @@ import { answerJourney } from "./answer-journey";
 import { answerLogs } from "./answer-logs";
 import { answerRequests } from "./answer-requests";
 import { type Database, explain, openDatabase } from "./database";
-import { createErrorWriter, type ErrorBatch, roomIn } from "./error-writer";
+import { createErrorWriter, type ErrorBatch, type NextLines } from "./error-writer";
 import { createJournalFollower } from "./journal-follower";
 import { createKeptWriter } from "./kept-writer";
 import { deleteOlderThan, deleteOldest, fileBytesOf, usedBytesOf, walBytesOf } from "./retention";
@@ -36,11 +36,6 @@ interface Work {
   grew(): void;
   /** Ends when all that is there by now is written. */
   stop(): void;
-}
-
-interface ReadJournal {
-  readonly batch: ErrorBatch;
-  readonly bytes: number;
 }
 
 let path = "";
@@ -100,35 +95,31 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
   const active = new Map<number, Statements>();
   const checkpointBytes = Math.min(MAX_WAL_BYTES, options.maxBytes / 8);
   /** The next of the journal: read while what came before it is written. */
-  let ahead: Promise<ReadJournal | undefined> | undefined;
+  let ahead: Promise<ErrorBatch | undefined> | undefined;
   /** Of the journal, read and not written yet. */
   let bytesInHand = 0;
   let isStopping = false;
   let isAwake = new AbortController();
 
-  async function readJournal(): Promise<ReadJournal | undefined> {
-    let batch: ErrorBatch | undefined;
-    let bytes = 0;
-    for (let room = roomIn(batch, 0); room > 0; room = roomIn(batch, bytes)) {
-      const lines = follower.next(room);
+  function readJournal(): Promise<ErrorBatch | undefined> {
+    const next: NextLines = (maxLines) => {
+      const lines = follower.next(maxLines);
       counts.add("missedBytes", follower.takeMissedBytes());
-      if (lines === undefined) break;
-      bytes += lines.bytes;
-      bytesInHand += lines.bytes;
-      batch = await errors.read(lines, Date.now(), batch);
-    }
-    return batch && { batch, bytes };
+      bytesInHand += lines?.bytes ?? 0;
+      return lines;
+    };
+    return errors.read(next, Date.now());
   }
 
   /** Undefined: there was nothing. */
   async function writeJournal(): Promise<"few" | "many" | undefined> {
-    const read = (await ahead) ?? (await readJournal());
+    const batch = (await ahead) ?? (await readJournal());
     ahead = undefined;
-    if (read === undefined) return undefined;
-    const amount = read.bytes < FEW_BYTES ? "few" : "many";
+    if (batch === undefined) return undefined;
+    const amount = batch.bytes < FEW_BYTES ? "few" : "many";
     if (amount === "many") ahead = readJournal();
-    const written = await errors.write(read.batch);
-    bytesInHand -= read.bytes;
+    const written = await errors.write(batch);
+    bytesInHand -= batch.bytes;
     for (const [count, number] of Object.entries(written)) if (isCount(count)) counts.add(count, number);
     return amount;
   }

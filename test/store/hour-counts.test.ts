@@ -7,7 +7,7 @@ import { journalLine, judgementLine } from "../../src/exporter/journal-line";
 import { answerErrors } from "../../src/store/answer-errors";
 import { answerGroup, answerGroups } from "../../src/store/answer-groups";
 import { openDatabase } from "../../src/store/database";
-import { createErrorWriter } from "../../src/store/error-writer";
+import { createErrorWriter, type ErrorWriter } from "../../src/store/error-writer";
 import { deleteOlderThan } from "../../src/store/retention";
 import type { Statements } from "../../src/store/statements";
 import { freshFolder } from "../fresh-folder";
@@ -74,8 +74,7 @@ test("a writer that begins anew goes on with what is counted", async (context) =
   await statements.run("DROP TABLE seen");
   await statements.run("DROP TABLE told");
   const next = await createErrorWriter(statements, { retentionMillis: 720 * HOUR });
-  const late = { lines: [journalLine(at(70))], corrupt: 0, continues: true };
-  await next.write(await next.read(late, NOW));
+  await writeLines(next, [journalLine(at(70))]);
   assert.equal(await hoursCounted(statements), counted - 1);
   await agree(statements);
 });
@@ -93,6 +92,13 @@ test("what is taken back leaves rows and counts as they were", async (context) =
   await agree(statements);
 });
 
+async function writeLines(writer: ErrorWriter, lines: readonly string[]): Promise<void> {
+  const parts = [{ lines, bytes: 1, corrupt: 0, continues: true }];
+  const batch = await writer.read(() => parts.shift(), NOW);
+  assert.ok(batch);
+  await writer.write(batch);
+}
+
 async function open(context: TestContext) {
   const path = join(freshFolder(), "seismo.duckdb");
   const limits = { retentionMillis: 720 * HOUR, maxBytes: 1e9, memoryLimitBytes: 268_435_456, threads: 1 };
@@ -104,14 +110,11 @@ async function open(context: TestContext) {
     statements.close();
     database.close();
   });
-  const writeLines = async (lines: readonly string[]): Promise<void> => {
-    await writer.write(await writer.read({ lines, corrupt: 0, continues: true }, NOW));
-  };
   return {
     ...{ statements, writer },
-    write: (...events: readonly ErrorEvent[]) => writeLines(events.map(journalLine)),
+    write: (...events: readonly ErrorEvent[]) => writeLines(writer, events.map(journalLine)),
     judge: (changed: Parameters<typeof judgementLine>[0]["changed"]) =>
-      writeLines([judgementLine({ through: "", changed }, NOW)]),
+      writeLines(writer, [judgementLine({ through: "", changed }, NOW)]),
     /** All that can be counted, when nothing was written for a minute. */
     async count(): Promise<void> {
       clock += 60_000;

@@ -493,6 +493,10 @@ async function unavailable(store: DuckDbStore): Promise<string> {
 
 /** Of the process that has the file open. */
 function pidOf(folder: string): number {
+  return holderOf(folder) ?? assert.fail("no process has the file open");
+}
+
+function holderOf(folder: string): number | undefined {
   const path = join(folder, "seismo.duckdb");
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
   const holder = pids.find((pid) => {
@@ -509,12 +513,13 @@ function pidOf(folder: string): number {
       return false; // it has ended
     }
   });
-  return Number(holder ?? assert.fail("no process has the file open"));
+  return holder === undefined ? undefined : Number(holder);
 }
 
 async function killed(store: DuckDbStore, folder: string): Promise<void> {
   const { starts } = store.stats();
-  process.kill(pidOf(folder), "SIGKILL");
+  const pid = await eventually("a process that has the file open", () => holderOf(folder)); // it may just be starting
+  process.kill(pid, "SIGKILL");
   await eventually("a new start", () => (store.stats().starts > starts ? true : undefined));
 }
 
