@@ -107,6 +107,26 @@ test("a critical error is told of on the desktop, by choice and while nobody loo
   assert.deepEqual(complaints, []);
 });
 
+test("an error that is opened before the store has it is shown when it has", async (context) => {
+  const browser = await startBrowser(context);
+  if (browser === undefined) return;
+  const { apiUrl } = await startCollector(context);
+  const id = await report(apiUrl, { service: "shop", type: "Early", message: "opened before it was kept" });
+  await stored(apiUrl, 1);
+  const { page } = await openPage(browser, apiUrl);
+  await page.getByText("opened before it was kept").first().waitFor();
+  let asked = 0;
+  await page.route(`**/api/errors/${id}`, async (route) => {
+    asked += 1;
+    if (asked > 1) return route.continue();
+    await route.fulfill({ status: 404, json: { status: "error", message: "not found" } });
+  });
+  await page.getByText("opened before it was kept").first().click();
+  await page.getByText("This error is not kept, or not yet").waitFor();
+  await page.getByRole("dialog").getByText("opened before it was kept").first().waitFor();
+  assert.equal(asked, 2);
+});
+
 test("a lost connection is said, and made good when the collector is back", async (context) => {
   const browser = await startBrowser(context);
   if (browser === undefined) return;

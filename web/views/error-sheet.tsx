@@ -1,5 +1,6 @@
 /** One error with everything that is known of it. */
 import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import type { JsonObject, Severity } from "../../src/event";
 import type { ErrorDetail } from "../../src/store/answers";
 import { Breadcrumbs } from "../parts/breadcrumbs";
@@ -20,7 +21,14 @@ import { count } from "../text/numbers";
 import { ago, full } from "../text/times";
 
 export function ErrorSheet({ id }: { readonly id: string }): JSX.Element {
-  const { data, problem } = useQuery<ErrorDetail>(`/api/errors/${encodeURIComponent(id)}`, { follows: false });
+  const { data, problem, reload } = useQuery<ErrorDetail>(`/api/errors/${encodeURIComponent(id)}`, { follows: false });
+  const tries = useRef(0);
+  useEffect(() => {
+    if (problem?.status !== "not_found" || tries.current >= MAX_TRIES) return;
+    tries.current += 1;
+    const timer = setTimeout(reload, TRY_MILLIS);
+    return () => clearTimeout(timer);
+  }, [problem]);
   const title =
     data === undefined ? (
       "Error"
@@ -40,6 +48,10 @@ export function ErrorSheet({ id }: { readonly id: string }): JSX.Element {
     </Dialog>
   );
 }
+
+/** Who is told of an error may open it before the store has it. */
+const TRY_MILLIS = 1_000;
+const MAX_TRIES = 30;
 
 function Detail({ error }: { readonly error: ErrorDetail }): JSX.Element {
   const advice = textAt(error, "advice");
