@@ -89,6 +89,7 @@ export async function createErrorWriter(statements: Statements, options: ErrorWr
       if (lines === undefined) break;
       isEmpty = false;
       await take(lines, nowMillis, batch);
+      await setImmediate();
     }
     return isEmpty ? undefined : batch;
   }

@@ -102,7 +102,7 @@ export function createJournalFollower(path: string, from: JournalPosition | unde
     const mine = position === undefined ? undefined : files[indexOf(files, position)];
     continues = mine !== undefined;
     const later = unread(files);
-    if (position !== undefined && mine !== undefined && !finished.has(position.head)) {
+    if (position !== undefined && mine !== undefined && !finished.has(headOf(mine.path, HEAD_BYTES))) {
       return enter(mine, position.place);
     }
     const [next] = later;
@@ -129,6 +129,13 @@ export function createJournalFollower(path: string, from: JournalPosition | unde
     return { inode: file.inode, head, headBytes, place: file.place };
   }
 
+  /** Said once: what follows these lines continues them. */
+  function takeContinues(): boolean {
+    const taken = continues;
+    continues = true;
+    return taken;
+  }
+
   function finish(file: OpenFile): void {
     finished.add(headOfOpen(file.fd, HEAD_BYTES));
     position = positionIn(file);
@@ -150,12 +157,14 @@ export function createJournalFollower(path: string, from: JournalPosition | unde
         const read = readLines(file, buffer, maxLines);
         if (read !== undefined) {
           position = positionIn(file);
-          return { ...read, continues, position };
+          return { ...read, continues: takeContinues(), position };
         }
         if (!isLeft) return undefined;
         const torn = fstatSync(file.fd).size > file.place || file.skips ? 1 : 0;
         finish(file);
-        if (torn > 0 && position !== undefined) return { lines: [], bytes: 0, corrupt: torn, continues, position };
+        if (torn > 0 && position !== undefined) {
+          return { lines: [], bytes: 0, corrupt: torn, continues: takeContinues(), position };
+        }
       }
     },
     lagBytes() {

@@ -28,8 +28,58 @@ export async function deleteOlderThan(statements: Statements, unixMillis: number
   });
 }
 
+export interface SizeLimit {
+  /**
+   * Deletes of the oldest until the rest fits, a tenth at a time. What a question still reads, DuckDB does not give back: that
+   * is waited for with the next call, else each would delete a tenth more. `nowMillis`: of a clock that nobody sets back.
+   */
+  keep(nowMillis: number): Promise<Deleted>;
+}
+
+/** Without the log. */
+export function createSizeLimit(statements: Statements, maxBytes: number): SizeLimit {
+  /** What was used when the oldest were deleted, and until when a question may be reading them. */
+  let owed: { readonly bytes: number; readonly untilMillis: number } | undefined;
+  return {
+    async keep(nowMillis) {
+      let [errors, other] = [0, 0];
+      while ((await usedBytesOf(statements)) > maxBytes) {
+        if (owed !== undefined) await touch(statements);
+        await checkpoint(statements);
+        const bytes = await usedBytesOf(statements);
+        if (bytes <= maxBytes) break;
+        if (owed !== undefined && bytes >= owed.bytes && nowMillis < owed.untilMillis) return { errors, other };
+        const deleted = await deleteOldest(statements);
+        if (deleted.errors + deleted.other === 0) break;
+        errors += deleted.errors;
+        other += deleted.other;
+        owed = { bytes, untilMillis: nowMillis + LONGEST_READ_MILLIS };
+      }
+      owed = undefined;
+      return { errors, other };
+    },
+  };
+}
+
+/** Twice as long as a question may take. */
+const LONGEST_READ_MILLIS = 10_000;
+
+/** Gives back what was deleted and nobody reads. */
+export async function checkpoint(statements: Statements): Promise<void> {
+  await statements.run("CHECKPOINT").catch((error: unknown) => {
+    if (!/other (write )?transactions/.test(String(error))) throw error;
+    // A question is at work: the next look finds the log as long as it is.
+  });
+}
+
+/** A checkpoint after which nothing changed does not look at what questions read before. */
+async function touch(statements: Statements): Promise<void> {
+  await statements.run("CREATE OR REPLACE TABLE touched (nothing INTEGER)");
+  await statements.run("DROP TABLE touched");
+}
+
 /** The oldest tenth of everything, and at least so many rows that DuckDB can give space back. */
-export async function deleteOldest(statements: Statements): Promise<Deleted> {
+async function deleteOldest(statements: Statements): Promise<Deleted> {
   return statements.transaction(async () => {
     let other = 0;
     let errors = 0;

@@ -17,7 +17,7 @@ import { type Database, explain, openDatabase } from "./database";
 import { createErrorWriter, type ErrorBatch, type NextLines } from "./error-writer";
 import { createJournalFollower } from "./journal-follower";
 import { createKeptWriter } from "./kept-writer";
-import { deleteOlderThan, deleteOldest, fileBytesOf, usedBytesOf, walBytesOf } from "./retention";
+import { checkpoint, createSizeLimit, deleteOlderThan, fileBytesOf, walBytesOf } from "./retention";
 import type { Statements } from "./statements";
 import type { KeptRecords } from "./store";
 import {
@@ -94,6 +94,7 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
   const idle: Statements[] = [];
   const active = new Map<number, Statements>();
   const checkpointBytes = Math.min(MAX_WAL_BYTES, options.maxBytes / 8);
+  const sizeLimit = createSizeLimit(writing, options.maxBytes - checkpointBytes);
   /** The next of the journal: read while what came before it is written. */
   let ahead: Promise<ErrorBatch | undefined> | undefined;
   /** Of the journal, read and not written yet. */
@@ -135,37 +136,31 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
     counts.add("logs", logs);
   }
 
-  async function makeRoom(): Promise<void> {
-    const old = await deleteOlderThan(writing, Date.now() - options.retentionMillis);
-    counts.add("deletedByAge", old.errors);
-    let used = await usedBytesOf(writing);
-    while (used + checkpointBytes > options.maxBytes) {
-      const oldest = await deleteOldest(writing);
-      counts.add("deletedBySize", oldest.errors);
-      await checkpoint();
-      const left = await usedBytesOf(writing);
-      if (left >= used) break; // a question still reads what was deleted: the next look goes on
-      used = left;
-    }
+  async function deleteByAge(): Promise<void> {
+    const { errors: count } = await deleteOlderThan(writing, Date.now() - options.retentionMillis);
+    counts.add("deletedByAge", count);
+    await reload();
+  }
+
+  async function deleteBySize(): Promise<void> {
+    const deleted = await sizeLimit.keep(performance.now());
+    counts.add("deletedBySize", deleted.errors);
+    if (deleted.errors + deleted.other > 0) await reload();
+  }
+
+  async function reload(): Promise<void> {
     await errors.reload();
     await kept.reload();
   }
 
-  async function checkpoint(): Promise<void> {
-    await writing.run("CHECKPOINT").catch((error: unknown) => {
-      if (!/other (write )?transactions/.test(String(error))) throw error;
-      // A question is at work: the next look finds the log as long as it is.
-    });
-  }
-
   const look = createTimetable([
-    { everyMillis: RETENTION_MILLIS, run: makeRoom },
+    { everyMillis: RETENTION_MILLIS, run: deleteByAge },
     { everyMillis: COUNT_MILLIS, run: () => errors.countHours(Date.now()) },
     {
       everyMillis: CHECKPOINT_LOOK_MILLIS,
       async run() {
-        if (walBytesOf(path) > checkpointBytes) await checkpoint();
-        if ((await usedBytesOf(writing)) + checkpointBytes > options.maxBytes) await makeRoom();
+        if (walBytesOf(path) > checkpointBytes) await checkpoint(writing);
+        await deleteBySize();
       },
     },
     {
@@ -177,7 +172,7 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
   ]);
 
   async function run(): Promise<void> {
-    await checkpoint(); // else a log that grew before a kill is read again at each start
+    await checkpoint(writing); // else a log that grew before a kill is read again at each start
     while (!isStopping) {
       const amount = await writeJournal();
       await writeKept();
@@ -189,7 +184,7 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
     }
     while (await writeJournal());
     await writeKept();
-    await checkpoint();
+    await checkpoint(writing);
     say({ type: "progress", lagBytes: lagBytes(), fileBytes: fileBytesOf(path), counts: counts.take() });
     for (const statements of active.values()) statements.interrupt();
     follower.close();

@@ -432,6 +432,31 @@ test("a line that was never ended is given up when the file is set aside", async
   await eventually("the count", () => (store.stats().counts.corrupt === 1 ? true : undefined));
 });
 
+test("a short file that was never ended is given up once", async (context) => {
+  const folder = freshFolder();
+  const path = join(folder, "logs", "error_log.jsonl");
+  mkdirSync(dirname(path));
+  const judgement = judgementLine({ through: "", changed: [] }, Date.now());
+  writeFileSync(`${path}.1`, `${judgement}\n${journalLine(event()).slice(0, 400)}`);
+  const one = event();
+  writeFileSync(path, `${journalLine(one)}\n`);
+  const { store } = openDuckDbStore(context, { folder });
+  await kept(store, one.id);
+  await store.stop(5_000);
+  assert.deepEqual([store.stats().counts.corrupt, store.stats().counts.errors], [1, 1]);
+});
+
+test("what says that it is long past, after a judgement, is put at the time of its arrival", async (context) => {
+  const { store, write, journal } = openDuckDbStore(context);
+  const first = event();
+  await write(first);
+  journal.judge({ through: first.id, changed: [] });
+  await write(event()); // behind the judgement
+  const past = event({ timeUnixMillis: Date.now() - 40 * 24 * HOUR });
+  await write(past);
+  assert.ok((await idsIn(store)).includes(past.id), "it is among those of the last week");
+});
+
 test("what is older than the limit is deleted, and not taken in", async (context) => {
   const folder = freshFolder();
   const first = openDuckDbStore(context, { folder });

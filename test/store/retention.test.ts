@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { test } from "node:test";
+import { journalLine } from "../../src/exporter/journal-line";
+import { openDatabase, ROW_GROUP_ROWS } from "../../src/store/database";
+import { createErrorWriter } from "../../src/store/error-writer";
+import { checkpoint, createSizeLimit, usedBytesOf } from "../../src/store/retention";
+import { freshFolder } from "../fresh-folder";
+import { event, HOUR } from "./opened-store";
+
+test("while a question reads what was deleted, no more is deleted; then as much as has to go", async (context) => {
+  const path = join(freshFolder(), "seismo.duckdb");
+  const limits = { retentionMillis: 720 * HOUR, maxBytes: 1e9, memoryLimitBytes: 268_435_456, threads: 1 };
+  const database = await openDatabase({ path, journalPath: "", ...limits }, false, assert.fail);
+  const [writing, reading] = [await database.connect(), await database.connect()];
+  context.after(() => {
+    writing.close();
+    reading.close();
+    database.close();
+  });
+  const writer = await createErrorWriter(writing, limits);
+  const now = Date.now();
+  const position = { inode: 1, head: "a", headBytes: 1, place: 1 };
+  for (let group = 0; group < 10; group++) {
+    const lines = Array.from({ length: ROW_GROUP_ROWS }, (_, index) =>
+      journalLine(
+        event({ timeUnixMillis: now - HOUR + group * 60_000 + index, message: randomBytes(120).toString("hex") }),
+      ),
+    );
+    const parts = [{ lines, bytes: 1, corrupt: 0, continues: true, position }];
+    const batch = await writer.read(() => parts.shift(), now);
+    assert.ok(batch);
+    await writer.write(batch);
+  }
+  await checkpoint(writing);
+  const rows = async (): Promise<number> => {
+    const [row] = await writing.ask("SELECT count(*) AS count FROM errors");
+    return Number(row?.["count"]);
+  };
+  const all = await rows();
+  const used = await usedBytesOf(writing);
+  const limit = createSizeLimit(writing, used * 0.75);
+
+  await reading.snapshot(async () => {
+    await reading.ask("SELECT max(message) FROM errors");
+    const { errors } = await limit.keep(0);
+    assert.ok(errors >= 2 * ROW_GROUP_ROWS && errors < 0.25 * all, `${errors} of ${all}`);
+    for (const millis of [1_000, 2_000, 9_000]) assert.deepEqual(await limit.keep(millis), { errors: 0, other: 0 });
+  });
+  await limit.keep(9_500);
+  assert.ok((await usedBytesOf(writing)) <= used * 0.75);
+  assert.ok((await rows()) >= 0.55 * all, `${await rows()} of ${all} are left`);
+  assert.deepEqual(await limit.keep(9_600), { errors: 0, other: 0 });
+});
