@@ -28,54 +28,49 @@ export async function deleteOlderThan(statements: Statements, unixMillis: number
   });
 }
 
-export interface SizeLimit {
-  /**
-   * Deletes of the oldest until the rest fits, a tenth at a time. What a question still reads, DuckDB does not give back: that
-   * is waited for with the next call, else each would delete a tenth more. `nowMillis`: of a clock that nobody sets back.
-   */
-  keep(nowMillis: number): Promise<Deleted>;
+/**
+ * Deletes of the oldest until the rest fits, a tenth at a time. What a question still reads, DuckDB does not give back: it is
+ * not there any more for this, else each call would delete more for it.
+ */
+export async function deleteToFit(statements: Statements, maxBytes: number): Promise<Deleted> {
+  let [errors, other] = [0, 0];
+  while ((await usedBytesOf(statements)) > maxBytes) {
+    await giveBack(statements);
+    if ((await usedBytesOf(statements)) * (await keptShare(statements)) <= maxBytes) break;
+    const deleted = await deleteOldest(statements);
+    if (deleted.errors + deleted.other === 0) break;
+    errors += deleted.errors;
+    other += deleted.other;
+  }
+  return { errors, other };
 }
 
-/** Without the log. */
-export function createSizeLimit(statements: Statements, maxBytes: number): SizeLimit {
-  /** What was used when the oldest were deleted, and until when a question may be reading them. */
-  let owed: { readonly bytes: number; readonly untilMillis: number } | undefined;
-  return {
-    async keep(nowMillis) {
-      let [errors, other] = [0, 0];
-      while ((await usedBytesOf(statements)) > maxBytes) {
-        if (owed !== undefined) await touch(statements);
-        await checkpoint(statements);
-        const bytes = await usedBytesOf(statements);
-        if (bytes <= maxBytes) break;
-        if (owed !== undefined && bytes >= owed.bytes && nowMillis < owed.untilMillis) return { errors, other };
-        const deleted = await deleteOldest(statements);
-        if (deleted.errors + deleted.other === 0) break;
-        errors += deleted.errors;
-        other += deleted.other;
-        owed = { bytes, untilMillis: nowMillis + LONGEST_READ_MILLIS };
-      }
-      owed = undefined;
-      return { errors, other };
-    },
-  };
+/** Of the rows that take space, those that are not deleted. */
+export async function keptShare(statements: Statements): Promise<number> {
+  const [sizes] = await statements.ask(
+    `SELECT (SELECT count(*) FROM errors) + (SELECT count(*) FROM requests) + (SELECT count(*) FROM logs) AS kept,
+       (SELECT sum(estimated_size) FROM duckdb_tables()
+        WHERE database_name = $1 AND table_name IN ('errors', 'requests', 'logs')) AS stored`,
+    [DATABASE_NAME],
+  );
+  const stored = Number(sizes?.["stored"] ?? 0);
+  return stored === 0 ? 1 : Number(sizes?.["kept"]) / stored;
 }
 
-/** Twice as long as a question may take. */
-const LONGEST_READ_MILLIS = 10_000;
+/** What was deleted and nobody reads. */
+export async function giveBack(statements: Statements): Promise<void> {
+  // A checkpoint after which nothing changed does not look at what questions read before.
+  await statements.run("CREATE OR REPLACE TABLE touched (nothing INTEGER)");
+  await statements.run("DROP TABLE touched");
+  await checkpoint(statements);
+}
 
-/** Gives back what was deleted and nobody reads. */
+/** Writes the log into the file. */
 export async function checkpoint(statements: Statements): Promise<void> {
   await statements.run("CHECKPOINT").catch((error: unknown) => {
     if (!/other (write )?transactions/.test(String(error))) throw error;
     // A question is at work: the next look finds the log as long as it is.
   });
-}
-
-/** A checkpoint after which nothing changed does not look at what questions read before. */
-async function touch(statements: Statements): Promise<void> {
-  await statements.run("CREATE OR REPLACE TABLE touched (nothing INTEGER)");
-  await statements.run("DROP TABLE touched");
 }
 
 /** The oldest tenth of everything, and at least so many rows that DuckDB can give space back. */

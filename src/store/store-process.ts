@@ -17,7 +17,16 @@ import { type Database, explain, openDatabase } from "./database";
 import { createErrorWriter, type ErrorBatch, type NextLines } from "./error-writer";
 import { createJournalFollower } from "./journal-follower";
 import { createKeptWriter } from "./kept-writer";
-import { checkpoint, createSizeLimit, deleteOlderThan, fileBytesOf, walBytesOf } from "./retention";
+import {
+  checkpoint,
+  deleteOlderThan,
+  deleteToFit,
+  fileBytesOf,
+  giveBack,
+  keptShare,
+  usedBytesOf,
+  walBytesOf,
+} from "./retention";
 import type { Statements } from "./statements";
 import type { KeptRecords } from "./store";
 import {
@@ -94,11 +103,12 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
   const idle: Statements[] = [];
   const active = new Map<number, Statements>();
   const checkpointBytes = Math.min(MAX_WAL_BYTES, options.maxBytes / 8);
-  const sizeLimit = createSizeLimit(writing, options.maxBytes - checkpointBytes);
   /** The next of the journal: read while what came before it is written. */
   let ahead: Promise<ErrorBatch | undefined> | undefined;
   /** Of the journal, read and not written yet. */
   let bytesInHand = 0;
+  /** Questions wait for it. */
+  let isAlone: Promise<void> | undefined;
   let isStopping = false;
   let isAwake = new AbortController();
 
@@ -143,9 +153,23 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
   }
 
   async function deleteBySize(): Promise<void> {
-    const deleted = await sizeLimit.keep(performance.now());
+    const limit = options.maxBytes - checkpointBytes;
+    const deleted = await deleteToFit(writing, limit);
     counts.add("deletedBySize", deleted.errors);
     if (deleted.errors + deleted.other > 0) await reload();
+    if ((await usedBytesOf(writing)) > limit && (await keptShare(writing)) < 1) await giveBackAlone();
+  }
+
+  /** While there is always a question at work, the file only grows: new ones wait for those at work to end. */
+  async function giveBackAlone(): Promise<void> {
+    let end = (): void => undefined;
+    isAlone = new Promise((resolve) => {
+      end = resolve;
+    });
+    while (active.size > 0) await sleep(ALONE_POLL_MILLIS);
+    await giveBack(writing);
+    isAlone = undefined;
+    end();
   }
 
   async function reload(): Promise<void> {
@@ -197,6 +221,7 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
 
   return {
     async ask(id, question, nowMillis) {
+      while (isAlone !== undefined) await isAlone;
       const statements = idle.pop() ?? (await database.connect());
       active.set(id, statements);
       try {
@@ -232,6 +257,7 @@ const FEW_BYTES = 1_048_576;
 const PROGRESS_MILLIS = 250;
 const CHECKPOINT_LOOK_MILLIS = 1_000;
 const RETENTION_MILLIS = 600_000;
+const ALONE_POLL_MILLIS = 5;
 /** Some hours each time: a file of thirty days that has no counts yet has all of them within a minute. */
 const COUNT_MILLIS = 300;
 /** Reading it again at a start takes memory and time. */

@@ -469,9 +469,14 @@ test("what is older than the limit is deleted, and not taken in", async (context
   assert.equal((await store.errors({ timeRange: 168, limit: 10 })).summary.total_errors, 3);
 });
 
-test("a file that is too large loses its oldest errors", async (context) => {
+test("a file that is too large loses its oldest errors, also while there is always a question at work", async (context) => {
   const { store, journal } = openDuckDbStore(context, { maxBytes: 25_000_000, journalMaxBytes: 500_000_000 });
   await isOpen(store);
+  let isAsking = true;
+  const askAlways = async (): Promise<void> => {
+    while (isAsking) await store.errors({ timeRange: 168, limit: 10 });
+  };
+  const asking = [askAlways(), askAlways()];
   const now = Date.now();
   let last = "";
   for (let index = 0; index < 1_500; index++) {
@@ -492,8 +497,11 @@ test("a file that is too large loses its oldest errors", async (context) => {
     },
     () => JSON.stringify([store.status(), store.stats()]),
   );
-  const { recent_errors } = await store.errors({ timeRange: 168, limit: 1 });
+  isAsking = false;
+  await Promise.all(asking);
+  const { recent_errors, summary } = await store.errors({ timeRange: 168, limit: 1 });
   assert.equal(recent_errors[0]?.id, last, "the newest is kept");
+  assert.ok(summary.total_errors > 20_000, `no more went than had to: ${summary.total_errors} are kept`);
 });
 
 test("records that come while the store is away are dropped and counted", async (context) => {
