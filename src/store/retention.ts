@@ -29,18 +29,18 @@ export async function deleteOlderThan(statements: Statements, unixMillis: number
 }
 
 /**
- * Deletes of the oldest until the rest fits, a tenth at a time. What a question still reads, DuckDB does not give back: it is
- * not there any more for this, else each call would delete more for it.
+ * Of a file that is too large, deletes the oldest until the rest fits, a tenth at a time. What a question still reads of what
+ * was deleted takes space yet, and does not count: else each call would delete more for it.
  */
 export async function deleteToFit(statements: Statements, maxBytes: number): Promise<Deleted> {
   let [errors, other] = [0, 0];
-  while ((await usedBytesOf(statements)) > maxBytes) {
+  for (;;) {
     await giveBack(statements);
     if ((await usedBytesOf(statements)) * (await keptShare(statements)) <= maxBytes) break;
-    const deleted = await deleteOldest(statements);
-    if (deleted.errors + deleted.other === 0) break;
-    errors += deleted.errors;
-    other += deleted.other;
+    const oldest = await deleteOldest(statements);
+    if (oldest.errors + oldest.other === 0) break;
+    errors += oldest.errors;
+    other += oldest.other;
   }
   return { errors, other };
 }

@@ -107,8 +107,8 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
   let ahead: Promise<ErrorBatch | undefined> | undefined;
   /** Of the journal, read and not written yet. */
   let bytesInHand = 0;
-  /** Questions wait for it. */
-  let isAlone: Promise<void> | undefined;
+  /** Questions wait for its end. */
+  let pause: Promise<void> | undefined;
   let isStopping = false;
   let isAwake = new AbortController();
 
@@ -154,6 +154,7 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
 
   async function deleteBySize(): Promise<void> {
     const limit = options.maxBytes - checkpointBytes;
+    if ((await usedBytesOf(writing)) <= limit) return;
     const deleted = await deleteToFit(writing, limit);
     counts.add("deletedBySize", deleted.errors);
     if (deleted.errors + deleted.other > 0) await reload();
@@ -163,12 +164,12 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
   /** While there is always a question at work, the file only grows: new ones wait for those at work to end. */
   async function giveBackAlone(): Promise<void> {
     let end = (): void => undefined;
-    isAlone = new Promise((resolve) => {
+    pause = new Promise((resolve) => {
       end = resolve;
     });
-    while (active.size > 0) await sleep(ALONE_POLL_MILLIS);
+    while (active.size > 0) await sleep(PAUSE_POLL_MILLIS);
     await giveBack(writing);
-    isAlone = undefined;
+    pause = undefined;
     end();
   }
 
@@ -221,7 +222,7 @@ async function startWork(database: Database, options: StoreProcessOptions): Prom
 
   return {
     async ask(id, question, nowMillis) {
-      while (isAlone !== undefined) await isAlone;
+      while (pause !== undefined) await pause;
       const statements = idle.pop() ?? (await database.connect());
       active.set(id, statements);
       try {
@@ -257,7 +258,7 @@ const FEW_BYTES = 1_048_576;
 const PROGRESS_MILLIS = 250;
 const CHECKPOINT_LOOK_MILLIS = 1_000;
 const RETENTION_MILLIS = 600_000;
-const ALONE_POLL_MILLIS = 5;
+const PAUSE_POLL_MILLIS = 5;
 /** Some hours each time: a file of thirty days that has no counts yet has all of them within a minute. */
 const COUNT_MILLIS = 300;
 /** Reading it again at a start takes memory and time. */

@@ -7,11 +7,11 @@ import { journalLine, judgementLine } from "../../src/exporter/journal-line";
 import { answerErrors } from "../../src/store/answer-errors";
 import { answerGroup, answerGroups } from "../../src/store/answer-groups";
 import { openDatabase } from "../../src/store/database";
-import { createErrorWriter, type ErrorWriter } from "../../src/store/error-writer";
+import { createErrorWriter } from "../../src/store/error-writer";
 import { deleteOlderThan } from "../../src/store/retention";
 import type { Statements } from "../../src/store/statements";
 import { freshFolder } from "../fresh-folder";
-import { event, HOUR } from "./opened-store";
+import { event, HOUR, writeLines } from "./opened-store";
 
 const NOW = Date.UTC(2030, 5, 15, 12, 34, 56, 789);
 /** In the message of every error here: a search for it counts by rows. */
@@ -74,7 +74,7 @@ test("a writer that begins anew goes on with what is counted", async (context) =
   await statements.run("DROP TABLE seen");
   await statements.run("DROP TABLE told");
   const next = await createErrorWriter(statements, { retentionMillis: 720 * HOUR });
-  await writeLines(next, [journalLine(at(70))]);
+  await writeLines(next, [journalLine(at(70))], NOW);
   assert.equal(await hoursCounted(statements), counted - 1);
   await agree(statements);
 });
@@ -92,13 +92,6 @@ test("what is taken back leaves rows and counts as they were", async (context) =
   await agree(statements);
 });
 
-async function writeLines(writer: ErrorWriter, lines: readonly string[]): Promise<void> {
-  const parts = [{ lines, bytes: 1, corrupt: 0, continues: true }];
-  const batch = await writer.read(() => parts.shift(), NOW);
-  assert.ok(batch);
-  await writer.write(batch);
-}
-
 async function open(context: TestContext) {
   const path = join(freshFolder(), "seismo.duckdb");
   const limits = { retentionMillis: 720 * HOUR, maxBytes: 1e9, memoryLimitBytes: 268_435_456, threads: 1 };
@@ -112,9 +105,9 @@ async function open(context: TestContext) {
   });
   return {
     ...{ statements, writer },
-    write: (...events: readonly ErrorEvent[]) => writeLines(writer, events.map(journalLine)),
+    write: (...events: readonly ErrorEvent[]) => writeLines(writer, events.map(journalLine), NOW),
     judge: (changed: Parameters<typeof judgementLine>[0]["changed"]) =>
-      writeLines(writer, [judgementLine({ through: "", changed }, NOW)]),
+      writeLines(writer, [judgementLine({ through: "", changed }, NOW)], NOW),
     /** All that can be counted, when nothing was written for a minute. */
     async count(): Promise<void> {
       clock += 60_000;

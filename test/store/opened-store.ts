@@ -1,10 +1,12 @@
 /** A store over a journal of its own, in a folder that goes with the test. */
+import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { ErrorEvent } from "../../src/event";
 import { createJournal, type Journal } from "../../src/exporter/journal";
 import { createDuckDbStore, type DuckDbStore, type DuckDbStoreOptions } from "../../src/store/duckdb-store";
+import type { ErrorWriter } from "../../src/store/error-writer";
 import type { Store } from "../../src/store/store";
 import { createTelemetry, type Telemetry } from "../../src/telemetry";
 import { errorEvent } from "../exporter/error-event";
@@ -84,6 +86,14 @@ export async function isOpen(store: Store): Promise<void> {
     () => (store.status().status === "open" ? true : undefined),
     () => JSON.stringify(store.status()),
   );
+}
+
+/** Past the journal, in one transaction. */
+export async function writeLines(writer: ErrorWriter, lines: readonly string[], nowMillis: number): Promise<void> {
+  const parts = [{ lines, bytes: 1, corrupt: 0, continues: true }];
+  const batch = await writer.read(() => parts.shift(), nowMillis);
+  assert.ok(batch);
+  await writer.write(batch);
 }
 
 /** All errors that are kept, by id; the newest first. */

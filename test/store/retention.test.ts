@@ -7,7 +7,7 @@ import { openDatabase, ROW_GROUP_ROWS } from "../../src/store/database";
 import { createErrorWriter } from "../../src/store/error-writer";
 import { checkpoint, deleteToFit, usedBytesOf } from "../../src/store/retention";
 import { freshFolder } from "../fresh-folder";
-import { event, HOUR } from "./opened-store";
+import { event, HOUR, writeLines } from "./opened-store";
 
 test("what a question still reads of what was deleted has no more deleted for it", async (context) => {
   const path = join(freshFolder(), "seismo.duckdb");
@@ -21,17 +21,13 @@ test("what a question still reads of what was deleted has no more deleted for it
   });
   const writer = await createErrorWriter(writing, limits);
   const now = Date.now();
-  const position = { inode: 1, head: "a", headBytes: 1, place: 1 };
   for (let group = 0; group < 10; group++) {
     const lines = Array.from({ length: ROW_GROUP_ROWS }, (_, index) =>
       journalLine(
         event({ timeUnixMillis: now - HOUR + group * 60_000 + index, message: randomBytes(120).toString("hex") }),
       ),
     );
-    const parts = [{ lines, bytes: 1, corrupt: 0, continues: true, position }];
-    const batch = await writer.read(() => parts.shift(), now);
-    assert.ok(batch);
-    await writer.write(batch);
+    await writeLines(writer, lines, now);
   }
   await checkpoint(writing);
   const rows = async (): Promise<number> => {
